@@ -1,0 +1,205 @@
+"""What the gate asks of the outside world: small Protocols, each with one adapter a system.
+
+The gate knows these and no adapter; adapters know the systems and nothing of the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from shiftproof.model.event import Events, Side
+from shiftproof.model.history import CustomersReport, Happening, LbRecord, LoadReport
+
+
+class Clock(Protocol):
+    """The run clock: wall-clock nanoseconds that never step, and a sleep that may be cut short by an exception.
+
+    The gate's clock raises ClearFail out of `sleep` once a sequential test has decided, so every adapter that waits
+    must wait with it and must stay correct when it raises.
+    """
+
+    def now_ns(self) -> int: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Percent for each side of one rule; they add up to 100."""
+
+    legacy_pct: int
+    cluster_pct: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """One target as the load balancer reports it. state: AWS's words (initial, healthy, unhealthy, draining, unused)."""
+
+    address: str  # "ip:port"
+    state: str
+    reason: str = ""
+
+
+class Router(Protocol):
+    """The load balancer's rules of one service. `rule` is "customers", "legacy", "cluster" or "weighted"."""
+
+    def weights(self, rule: str) -> Weights:
+        """Read back from the load balancer's API, never from memory."""
+        ...
+
+    def set_weights(self, rule: str, weights: Weights) -> None:
+        """Write, then read back; raises FaultError when the API does not hold what was written."""
+        ...
+
+    def targets(self, side: Side) -> Sequence[TargetState]: ...
+
+    def other_writers(self) -> Sequence[str]:
+        """Names of others that write the customers' rule (a mark that differs from ours); empty when none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A rolling update as it ended. `problem` says why it did not end by its deadline (e.g. the pods' own reasons)."""
+
+    seconds: float
+    complete: bool
+    replicas: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PodState:
+    name: str
+    ip: str
+    node: str
+    ready: bool
+    terminating: bool
+    waiting_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadState:
+    """The cluster side's Deployment: what preflight checks and the proof names."""
+
+    replicas: int
+    ready: int
+    max_replicas: int  # of the HPA, or replicas when there is none
+    max_surge: int
+    images: tuple[str, ...]
+    manifest_digest: str  # sha256 over the live objects of the service, less status and what servers fill in
+    pods: tuple[PodState, ...] = ()
+
+
+class Cluster(Protocol):
+    """The Kubernetes side of one service."""
+
+    def workload(self) -> WorkloadState: ...
+
+    def roll(self, deadline_s: float) -> Rollout:
+        """A real rolling update (the pod template changes), waited for until done or the deadline."""
+        ...
+
+    def wait_steady(self, deadline_s: float) -> bool:
+        """True once all wanted pods are ready, none is leaving, and the Deployment has settled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """What the load child is to send.
+
+    rate_per_s: pairs a second (customers: requests a second). side_headers: the header value for each side.
+    """
+
+    base_url: str
+    rate_per_s: float
+    timeout_s: float
+    in_flight_per_side: int
+    accounts_prefix: str
+    accounts: int
+    operations: Sequence[Mapping[str, Any]]
+    seed: int
+    max_seconds: float
+    customers: bool = False
+
+
+class RunningLoad(Protocol):
+    """A load under way in its child process."""
+
+    def new_events(self) -> Events:
+        """Records since the last call, in the order written; never half a record."""
+        ...
+
+    def triples(self, on: bool) -> None:
+        """Send a weighted request beside each pair from now on, or stop doing so."""
+        ...
+
+    def alive(self) -> bool: ...
+
+    def stop(self) -> LoadReport:
+        """Let what is in flight end, stop the child, account for it. Safe to call twice and after a crash."""
+        ...
+
+    def servers(self) -> tuple[str, ...]:
+        """Names by the index `served_by` in events."""
+        ...
+
+
+class Load(Protocol):
+    def start(self, plan: LoadPlan, run_dir: Path, name: str) -> RunningLoad:
+        """Returns once the first requests were recorded; raises LoadError when none were within 20 s."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentResult:
+    """One run of an experiment, audited: its journal is never believed without its parts.
+
+    ok: status completed, nothing deviated, hypothesis met before and after, every action and rollback succeeded and
+    the effect confirmed. action_start_ns/action_end_ns: the method's own span on the run clock.
+    """
+
+    ok: bool
+    problem: str | None
+    action_start_ns: int
+    action_end_ns: int
+    victims: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+
+class Faults(Protocol):
+    """Chaos experiments by name."""
+
+    def run(self, experiment: str, run_dir: Path, repeat: int) -> ExperimentResult: ...
+
+
+class Watcher(Protocol):
+    """Sees and records what happens, on its own threads, until stopped."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def happenings(self) -> Sequence[Happening]:
+        """All seen so far, by time."""
+        ...
+
+    def problem(self) -> str | None:
+        """Why the record has a gap, if it has one."""
+        ...
+
+
+class AccessLog(Protocol):
+    """The load balancer's log of our own requests."""
+
+    def failed(self, request_ids: Sequence[str], since_ns: int) -> Sequence[LbRecord]: ...
+
+
+class Customers(Protocol):
+    """Stands for the observer of customers' traffic: in the lab a load of its own, in production the ALB's metrics."""
+
+    def report(self) -> CustomersReport: ...
