@@ -98,7 +98,7 @@ class Service(Strict):
     load: Load
     experiments: tuple[Name, ...] = ()
     connections: Connections | None = None
-    legacy_spare_share: Share = Field(default=0.3, description="share of the legacy side's capacity one host may take")
+    legacy_hosts_for_peak: PositiveInt = Field(default=1, description="healthy legacy hosts that can take everything back")
 
 
 class Wave(Strict):
