@@ -110,9 +110,14 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """What the load child is to send.
+    """What the load child is to send. Made by shiftproof.adapters.locust.plan_for and customers_plan_for.
 
-    rate_per_s: pairs a second (customers: requests a second). side_headers: the header value for each side.
+    base_url: the load balancer's entry, http or https. rate_per_s: pairs a second (customers: requests a second).
+    timeout_s: for one request as a whole, connection and answer together. operations: model.platform.Operation,
+    each as model_dump(mode="json"). seed: of operations, accounts, amounts and the order of sides. anchor_ns: the run
+    clock's (added to CLOCK_MONOTONIC). max_seconds: the child ends itself after that, whatever happens.
+    customers: single requests on the customers' rule instead of pairs on the rehearsal rules. jitter_share: each
+    request is moved later by a random share of the interval, at most this (0: none, 1: the whole interval).
     """
 
     base_url: str
@@ -124,7 +129,9 @@ class LoadPlan:
     operations: Sequence[Mapping[str, Any]]
     seed: int
     max_seconds: float
+    anchor_ns: int
     customers: bool = False
+    jitter_share: float = 0.0
 
 
 class RunningLoad(Protocol):
