@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from shiftproof.model.event import Events, Side
-from shiftproof.model.history import CustomersReport, Happening, LbRecord, LoadReport
+from shiftproof.model.history import Budget, CustomersReport, Happening, LbRecord, LoadReport, PhaseKind
 
 
 class Clock(Protocol):
@@ -163,11 +163,25 @@ class Load(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Experiment:
+    """What an experiment's own file says of it. kind: GRACEFUL or CRASH. A crash has a budget, graceful work has none."""
+
+    name: str
+    title: str
+    kind: PhaseKind
+    repeats: int
+    budget: Budget | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExperimentResult:
     """One run of an experiment, audited: its journal is never believed without its parts.
 
     ok: status completed, nothing deviated, hypothesis met before and after, every action and rollback succeeded and
-    the effect confirmed. action_start_ns/action_end_ns: the method's own span on the run clock.
+    the effect confirmed. problem: why it proves nothing (no effect, not whole before, cut short): INCONCLUSIVE.
+    service_problem: the fault took effect and the service did not bear it (never whole again, a drain that its own
+    budget refuses): FAIL. ok is true when both are None. action_start_ns/action_end_ns: the method's own span on the
+    run clock.
     """
 
     ok: bool
@@ -176,12 +190,27 @@ class ExperimentResult:
     action_end_ns: int
     victims: tuple[str, ...]
     facts: Mapping[str, Any]
+    service_problem: str | None = None
 
 
 class Faults(Protocol):
     """Chaos experiments by name."""
 
-    def run(self, experiment: str, run_dir: Path, repeat: int) -> ExperimentResult: ...
+    def experiment(self, name: str) -> Experiment:
+        """What its file says; raises UserError for a name that has no file, ConfigError for a bad file."""
+        ...
+
+    def run(self, experiment: str, run_dir: Path, repeat: int) -> ExperimentResult:
+        """One run, until its rollbacks have ended. When the clock's sleep raises, they are run first all the same."""
+        ...
+
+
+class UndoLog(Protocol):
+    """What adapters see of the undo journal (shiftproof.safety.journal.Journal)."""
+
+    def record(self, *, kind: str, subject: str, undo: Mapping[str, Any], lease_s: float) -> str: ...
+
+    def done(self, entry_id: str) -> None: ...
 
 
 class Watcher(Protocol):
