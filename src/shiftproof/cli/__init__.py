@@ -13,7 +13,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-import click
 import typer
 
 from shiftproof.cli import doctor, lab
@@ -45,9 +44,9 @@ def run(arguments: Sequence[str]) -> int:
         return result if isinstance(result, int) else 0
     except ShiftproofError as error:
         return _say(error.one_line())
-    except click.ClickException as error:
-        return _say(f"{error.format_message()}  ->  {_help_for(error)}")
-    except (KeyboardInterrupt, click.Abort):
+    except typer.TyperException as error:
+        return _say(f"{_what(error)}  ->  {_help_for(error)}")
+    except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted")
     except Exception as error:  # the last door: a fault of our own must not look like a verdict about the service
         traceback.print_exc()
@@ -59,6 +58,10 @@ def _say(message: str) -> int:
     return COULD_NOT_RUN
 
 
-def _help_for(error: click.ClickException) -> str:
+def _help_for(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     return f"{context.command_path if context else 'shiftproof'} --help"
+
+
+def _what(error: typer.TyperException) -> str:
+    return str(getattr(error, "format_message", error.__str__)())

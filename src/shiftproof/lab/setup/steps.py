@@ -54,22 +54,25 @@ def build(console: Console, steps: Sequence[Step] | None = None) -> None:
 
     Raises SetupError: something that only `make setup` or the user can mend, no network, a full disk, a broken build.
     """
-    chosen = all_steps() if steps is None else steps
-    built_a_tool = False
-    for step in chosen:
-        problem = step.problem()
-        if problem is None:
-            continue
-        if step.make is None:
-            raise SetupError(f"{step.name}: {problem}", hint=step.mend)
-        with shown(step.name, console) as ticker:
-            step.make(ticker)
-        remaining = step.problem()
-        if remaining is not None:
-            raise SetupError(f"{step.name}: made, and still {remaining}", hint=step.mend)
-        built_a_tool |= step.name.startswith("tool-")
-    if built_a_tool:
-        toolchain.drop_modules()
+    try:
+        for step in all_steps() if steps is None else steps:
+            _make_if_missing(step, console)
+    finally:
+        if toolchain.has_modules() and _all_built():
+            toolchain.drop_modules()
+
+
+def _make_if_missing(step: Step, console: Console) -> None:
+    problem = step.problem()
+    if problem is None:
+        return
+    if step.make is None:
+        raise SetupError(f"{step.name}: {problem}", hint=step.mend)
+    with shown(step.name, console) as ticker:
+        step.make(ticker)
+    remaining = step.problem()
+    if remaining is not None:
+        raise SetupError(f"{step.name}: made, and still {remaining}", hint=step.mend)
 
 
 def _tool_step(tool: GoTool) -> Step:
@@ -101,11 +104,15 @@ def _no_toolchain() -> str | None:
 
 def _little_disk() -> str | None:
     """Space is asked for only while Go tools are still to be built."""
-    if all(toolchain.is_built(tool) for tool in LAB_TOOLS):
+    if _all_built():
         return None
     folder = next(path for path in (cache_root(), *cache_root().parents) if path.is_dir())
     free_gib = shutil.disk_usage(folder).free / 2**30
     return None if free_gib >= _FREE_FOR_BUILD_GIB else f"{free_gib:.1f} GiB free at {folder}, {_FREE_FOR_BUILD_GIB} GiB needed to build"
+
+
+def _all_built() -> bool:
+    return all(toolchain.is_built(tool) for tool in LAB_TOOLS)
 
 
 def _unmade_image(name: str) -> str | None:

@@ -154,18 +154,23 @@ def go_environment(go: Path) -> dict[str, str]:
     return environment
 
 
+def has_modules() -> bool:
+    return _modules().is_dir()
+
+
 def drop_modules() -> bool:
     """Delete the modules' sources (several GB), which only a changed go.mod would need, and then fetches again.
 
     The compiled packages stay: go trims those itself, and the next tool starts from them. Does nothing, and returns False,
     while any set-up still builds from the sources.
     """
-    modules = cache_root() / "go" / "mod"
-    if not modules.is_dir():
-        return False
     try:
         with store.lock(cache_root(), _CACHES_LOCK, wait=False):
-            shutil.rmtree(modules)
+            shutil.rmtree(_modules())
     except BlockingIOError:
         return False
     return True
+
+
+def _modules() -> Path:
+    return cache_root() / "go" / "mod"

@@ -1,0 +1,37 @@
+# `make gate` and `make test` each do everything that is needed on a bare Debian 12 machine, as root.
+SHELL := /bin/sh
+BIN := .venv/bin
+CACHE := $(or $(SHIFTPROOF_CACHE),$(HOME)/.cache/shiftproof)
+
+.PHONY: help setup gate test check format clean-lab
+
+help:
+	@echo 'make setup      install and build all that is missing (does nothing when all is there)'
+	@echo 'make gate       set up, start the lab, and judge: may payments go to 25%?'
+	@echo 'make test       set up, check the code, run all tests'
+	@echo 'make check      ruff, mypy, import-linter'
+	@echo 'make clean-lab  stop the lab and delete what set-up built'
+
+setup:
+	@sh infra/lab/bootstrap.sh
+
+gate: setup
+	@$(BIN)/shiftproof lab status >/dev/null 2>&1 || $(BIN)/shiftproof lab up
+	@$(BIN)/shiftproof gate payments --to 25
+
+check:
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format:
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test: setup check
+	$(BIN)/pytest tests
+
+clean-lab:
+	-$(BIN)/shiftproof lab down
+	rm -rf "$(CACHE)/tools" "$(CACHE)/images" "$(CACHE)/go" "$(CACHE)"/uv-* "$(CACHE)/log" "$(CACHE)/lock"
