@@ -1,0 +1,202 @@
+"""The words and figures that every report shares, so that the terminal, the page and Allure say the same."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from shiftproof.model.history import PhaseKind
+from shiftproof.model.result import RunResult
+from shiftproof.model.verdict import Finding, Verdict
+
+#: Keys of `Finding.data` that are sentences or commands for people; all others are figures.
+CULPRIT, HINT, WHERE, COMMAND = "culprit", "hint", "where", "command"
+SPOKEN = (CULPRIT, HINT, WHERE, COMMAND)
+
+#: Which claim tells most when several say the same verdict: what was lost, before why it took long.
+_CLAIM_ORDER = ("preflight", "deploy", "outage", "availability", "rollback", "recovery", "latency", "sufficiency")
+
+
+def clean(text: str) -> str:
+    """`text` on one line without control characters: names and answers of a service must not drive a terminal."""
+    return "".join(c if unicodedata.category(c)[0] != "C" else " " for c in text).strip()
+
+
+def count(number: int) -> str:
+    """14880 -> "14,880"."""
+    return f"{number:,}"
+
+
+def percent(share: float) -> str:
+    """A share as percent with two figures that count: 0.00031 -> "0.031%"."""
+    pct = share * 100
+    if pct == 0:
+        return "0%"
+    return f"{pct:.0f}%" if pct >= 10 else f"{pct:.2g}%" if pct >= 0.0001 else "under 0.0001%"
+
+
+def duration(seconds: float) -> str:
+    """2.34 -> "2.3 s", 161 -> "2 min 41 s", 3725 -> "1 h 2 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def milliseconds(ms: float) -> str:
+    """7.2 -> "7.2 ms", 412.3 -> "412 ms", 1912 -> "1.9 s"."""
+    if ms < 10:
+        return f"{ms:.2g} ms"
+    return f"{ms:.0f} ms" if ms < 1000 else duration(ms / 1000)
+
+
+def clock_time(t_ns: int) -> str:
+    """Time of day in UTC to 10 ms, as findings say it: "12:03:06.41"."""
+    moment = datetime.fromtimestamp(t_ns // 10_000_000 / 100, UTC)
+    return f"{moment:%H:%M:%S}.{moment.microsecond // 10_000:02d}"
+
+
+def zero_bound(samples: int, confidence: float = 0.99) -> float:
+    """Rate that `samples` trials without one failure rule out: 1 - (1 - confidence)^(1/n); 1.0 of no trials."""
+    return 1.0 - (1.0 - confidence) ** (1.0 / samples) if samples > 0 else 1.0
+
+
+def attributed_of(attributed: int, pairs: int) -> str:
+    """A count never without its sample size: "0 of 3,010"."""
+    return f"{count(attributed)} of {count(pairs)}"
+
+
+def step(from_pct: int, to_pct: int) -> str:
+    """The step in words: "legacy 100% -> cluster 25%", later "cluster 5% -> 25%"."""
+    return f"legacy 100% -> cluster {to_pct}%" if from_pct == 0 else f"cluster {from_pct}% -> {to_pct}%"
+
+
+def said(finding: Finding, key: str) -> tuple[str, ...]:
+    """The sentences under `key` of a finding's data (one, several or none), cleaned."""
+    value = finding.data.get(key)
+    if value is None or value == "":
+        return ()
+    many: Sequence[object] = value if isinstance(value, list | tuple) else (value,)
+    return tuple(clean(str(one)) for one in many)
+
+
+def by_weight(findings: Sequence[Finding]) -> list[Finding]:
+    """The worst first; of equals those that name a culprit, then by what they tell."""
+
+    def weight(finding: Finding) -> tuple[int, bool, int]:
+        known = finding.claim in _CLAIM_ORDER
+        order = _CLAIM_ORDER.index(finding.claim) if known else len(_CLAIM_ORDER)
+        return (-finding.verdict.rank, not said(finding, CULPRIT), order)
+
+    return sorted(findings, key=weight)
+
+
+def headline(result: RunResult) -> Finding | None:
+    """The finding that decided: the weightiest of those with the run's own verdict. None of a PASS."""
+    if result.verdict is Verdict.PASS:
+        return None
+    deciding = [f for f in result.findings if f.verdict is result.verdict]
+    return by_weight(deciding)[0] if deciding else None
+
+
+def placed(finding: Finding) -> str:
+    """The reason with its phase in front, unless it is about the whole run or says so itself."""
+    reason = clean(finding.reason)
+    return reason if finding.phase == "run" or reason.startswith(f"{finding.phase}:") else f"{finding.phase}: {reason}"
+
+
+def sentence(result: RunResult) -> str:
+    """Why, in one sentence: the gate's own where it gave one, else the deciding finding's."""
+    if result.sentence:
+        return clean(result.sentence)
+    decided = headline(result)
+    if decided is not None:
+        return placed(decided)
+    if result.verdict is not Verdict.PASS:
+        return "Nothing was judged, so nothing is proven."
+    pairs, attributed = result.requests.pairs, result.requests.attributed
+    if attributed == 0:
+        bound = percent(zero_bound(pairs))
+        return f"Nothing a customer could notice: 0 of {count(pairs)} pairs attributed (below {bound} at 99%)."
+    return f"{count(attributed)} of {count(pairs)} pairs attributed, all within the budgets of the faults."
+
+
+def next_command(result: RunResult) -> str | None:
+    """What to type next; None after a FAIL, which is mended in the service and not by a command."""
+    if result.next_command:
+        return clean(result.next_command)
+    if result.verdict is Verdict.PASS:
+        return f"shiftproof shift {result.service} --to {result.to_pct}"
+    if result.verdict is Verdict.FAIL:
+        return None
+    decided = headline(result)
+    commands = said(decided, COMMAND) if decided is not None else ()
+    return commands[0] if commands else f"shiftproof gate {result.service} --to {result.to_pct}"
+
+
+#: claim -> (what it means, how it is judged); one plain sentence each.
+CLAIMS: dict[str, tuple[str, str]] = {
+    "preflight": (
+        "Before anything is changed, both sides, the weights, the capacity and the way back are in order.",
+        "Each check reads the real state; a fault of the service is FAIL, a fault of our own set-up ends the run.",
+    ),
+    "availability": (
+        "Customers would not get more errors from the cluster than they get from legacy.",
+        (
+            "Each request to the cluster has a twin on legacy at the same time; only failures that the twin did not share "
+            "count, by a sequential test that stays valid however often it is looked at."
+        ),
+    ),
+    "outage": (
+        "Planned work costs no request, and a crash costs no more than its experiment allows.",
+        (
+            "Attributed failures less than 1 s apart are one outage; a graceful action runs three times and may lose "
+            "nothing, a crash is held against its budget in milliseconds and requests."
+        ),
+    ),
+    "latency": (
+        "The cluster does not answer late more often than legacy does.",
+        (
+            "Each second gives one bounded value (how many more of the cluster's requests than of their twins missed the "
+            "threshold), tested by an e-process against the allowed margin."
+        ),
+    ),
+    "deploy": (
+        "A new version can be rolled out while traffic flows.",
+        "Real rolling updates under load: each must end by its deadline with all replicas ready.",
+    ),
+    "rollback": (
+        "If the shift goes wrong, traffic is back on legacy fast and nothing is lost on the way.",
+        "The weights go back and the time is taken until traffic, not only the API, is seen on legacy again.",
+    ),
+    "recovery": (
+        "After a fault the objective is met again within its budget.",
+        "Timed from the fault to the first moment from which requests succeed again for good.",
+    ),
+    "sufficiency": (
+        "There was enough evidence, and it is sound.",
+        (
+            "Load delivered on schedule, records complete, each fault seen to take effect and to end, enough pairs for the "
+            "stated bound; anything missing is INCONCLUSIVE, never PASS."
+        ),
+    ),
+}
+
+
+def explained(claim: str) -> tuple[str, str]:
+    """What a claim means and how it is judged; a team's own claim explains itself by its reasons."""
+    return CLAIMS.get(claim, ("A claim of this team's own suite.", "By the test that makes it; the reason says how."))
+
+
+KIND_WORDS: dict[PhaseKind, str] = {
+    PhaseKind.STEADY: "nothing is done: the base rate",
+    PhaseKind.GRACEFUL: "planned work that may cost no request",
+    PhaseKind.CRASH: "a fault with a budget",
+    PhaseKind.SHIFT: "weights go up for our traffic",
+    PhaseKind.ROLLBACK: "weights go back for our traffic",
+}
