@@ -1,0 +1,38 @@
+"""Pure judges: a history goes in, findings come out. No I/O, no clock, no randomness.
+
+    case = make_case(history, objectives)
+    findings = judge_all(case)
+    why = explain(findings, case)
+
+A claim of your own: `@claim("name")` over a function from Case to findings.
+"""
+
+from shiftproof.judge import claims as _claims  # noqa: F401  (registers the built-in claims)
+from shiftproof.judge.case import Case, make_case
+from shiftproof.judge.explain import Explanation, explain
+from shiftproof.judge.live import LiveJudge, PhaseCount
+from shiftproof.judge.outages import OutageSpan, find_outages, outages_of
+from shiftproof.judge.pairing import Pairs, SideColumns, pair_up
+from shiftproof.judge.registry import Judge, claim, claim_names, forget_claim, judge_all
+from shiftproof.judge.sequential import ruled_out_rate
+
+__all__ = [
+    "Case",
+    "Explanation",
+    "Judge",
+    "LiveJudge",
+    "OutageSpan",
+    "Pairs",
+    "PhaseCount",
+    "SideColumns",
+    "claim",
+    "claim_names",
+    "explain",
+    "find_outages",
+    "forget_claim",
+    "judge_all",
+    "make_case",
+    "outages_of",
+    "pair_up",
+    "ruled_out_rate",
+]

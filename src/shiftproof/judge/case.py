@@ -1,0 +1,93 @@
+"""What a judge is given: one run's history, joined into pairs and outages, and what it is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shiftproof.judge.outages import OutageSpan, find_outages
+from shiftproof.judge.pairing import Pairs, pair_up
+from shiftproof.judge.sequential import split_alpha
+from shiftproof.model.history import History, Phase, PhaseKind, Source
+from shiftproof.model.platform import Objectives
+from shiftproof.model.verdict import Finding
+
+#: Phases without which a gate has proven nothing, whatever else it tried.
+REQUIRED_PHASES = ("steady", "deploy", "shift", "rollback")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything a judge may look at. Build it with `make_case`.
+
+    ruled_out_rate: the rate of attributed failures that a PASS rules out at `confidence` over all graceful pairs.
+    alpha: chance of any wrong FAIL by a statistical test, split evenly over `planned_tests`, a number fixed before
+    the run so that stopping early cannot change it. repeats: how often each graceful action is tried.
+    min_pairs: complete pairs wanted in each repeat. soak_s: least seconds of load before PASS.
+    latency_confidence: for the statement that latency stays within its margin.
+    required_phases: names that must be there. watchers: sources that must have been heard.
+    decided: findings already made while the run went on (the live judge's clear FAIL).
+    """
+
+    history: History
+    pairs: Pairs
+    outages: tuple[OutageSpan, ...]
+    objectives: Objectives
+    quick: bool = False
+    ruled_out_rate: float = 0.001
+    confidence: float = 0.99
+    alpha: float = 0.01
+    planned_tests: int = 40
+    repeats: int = 3
+    min_pairs: int = 900
+    soak_s: float = 60.0
+    latency_confidence: float = 0.95
+    required_phases: tuple[str, ...] = REQUIRED_PHASES
+    watchers: tuple[Source, ...] = (Source.KUBERNETES, Source.LOAD_BALANCER)
+    decided: tuple[Finding, ...] = ()
+
+    @property
+    def alpha_share(self) -> float:
+        """Alpha of one test."""
+        return split_alpha(self.alpha, self.planned_tests)
+
+    def phases(self, *kinds: PhaseKind) -> Iterator[tuple[int, Phase]]:
+        """(index, phase) of the kinds given, of all when none is."""
+        for index, phase in enumerate(self.history.phases):
+            if not kinds or phase.kind in kinds:
+                yield index, phase
+
+    def groups(self, *kinds: PhaseKind) -> dict[str, list[tuple[int, Phase]]]:
+        """Repeats by the action's name, in the order they were tried."""
+        out: dict[str, list[tuple[int, Phase]]] = {}
+        for index, phase in self.phases(*kinds):
+            out.setdefault(phase.name, []).append((index, phase))
+        return out
+
+
+def make_case(
+    history: History,
+    objectives: Objectives,
+    *,
+    quick: bool = False,
+    required_phases: tuple[str, ...] = REQUIRED_PHASES,
+    watchers: tuple[Source, ...] = (Source.KUBERNETES, Source.LOAD_BALANCER),
+    decided: tuple[Finding, ...] = (),
+) -> Case:
+    """Join the history once for all judges. quick: a PASS rules out 1% instead of the objective's own rate."""
+    pairs = pair_up(history.events, history.phases)
+    spans = find_outages(pairs, started_ns=history.started_ns)
+    return Case(
+        history=history,
+        pairs=pairs,
+        outages=spans,
+        objectives=objectives,
+        quick=quick,
+        ruled_out_rate=0.01 if quick else objectives.availability.unacceptable,
+        min_pairs=150 if quick else 900,
+        soak_s=20.0 if quick else 60.0,
+        latency_confidence=0.8 if quick else 0.95,
+        required_phases=required_phases,
+        watchers=watchers,
+        decided=decided,
+    )

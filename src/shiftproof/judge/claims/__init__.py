@@ -1,0 +1,1 @@
+"""The built-in claims, one module each; importing this registers them."""

@@ -1,0 +1,215 @@
+"""The judge that looks on while the run goes, so that a clear FAIL stops it early.
+
+It applies the same tests, with the same share of alpha, as the judges at the end; they are anytime-valid, so looking
+after every batch costs nothing. It only ever decides FAIL: a PASS needs the whole history. Sides of a pair may arrive
+in any order, and late.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shiftproof.errors import ClearFail
+from shiftproof.judge.outages import JOIN_NS
+from shiftproof.judge.sequential import MIN_ERRORS, mcnemar_log_e, split_alpha
+from shiftproof.model.event import Events, Failure, Side
+from shiftproof.model.history import Budget, PhaseKind
+from shiftproof.model.platform import Objectives
+from shiftproof.model.verdict import Finding, Verdict
+
+#: Repeats of one graceful action that must lose a request before it is a FAIL.
+LOSING_REPEATS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCount:
+    """The counts of one phase so far; complete pairs (triples) only. name is "between phases" outside all of them."""
+
+    name: str
+    repeat: int
+    pairs: int
+    attributed: int
+    control_only: int
+    both_failed: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    name: str
+    kind: PhaseKind
+    repeat: int
+    start_ns: int
+    budget: Budget | None = None
+    end_ns: int | None = None
+    action_ns: int | None = None
+    pairs: int = 0
+    attributed: int = 0
+    control_only: int = 0
+    both_failed: int = 0
+    tested: list[int] = field(default_factory=lambda: [0, 0])  # treatment-only, control-only, less budget windows
+    lost_in_window: list[int] = field(default_factory=list)  # sending times
+
+    def count(self) -> PhaseCount:
+        return PhaseCount(self.name, self.repeat, self.pairs, self.attributed, self.control_only, self.both_failed)
+
+    def in_window(self, intended_ns: int, ended_ns: int) -> bool:
+        """Within what the budget of a crash covers; all of the phase until we know when its fault began."""
+        if self.budget is None:
+            return False
+        if self.action_ns is None:
+            return True
+        return ended_ns >= self.action_ns and intended_ns < self.action_ns + self.budget.recover_s * 1e9
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Sides of one pair that came so far: side -> (ok, sent_ns, ended_ns)."""
+
+    intended_ns: int
+    sides: dict[int, tuple[bool, int, int]] = field(default_factory=dict)
+
+
+class LiveJudge:
+    """Fed with batches of events and told of phases; `decided` is the clear FAIL once there is one.
+
+    alpha and planned_tests as in Case. Not thread-safe for feeding; reading counts from another thread is fine.
+    """
+
+    def __init__(self, objectives: Objectives, *, alpha: float = 0.01, planned_tests: int = 40) -> None:
+        self._objectives = objectives
+        self._threshold = math.log(1 / split_alpha(alpha, planned_tests))
+        self._between = _Tally("between phases", PhaseKind.STEADY, 1, 0)
+        self._tallies: list[_Tally] = []
+        self._pending: dict[int, _Pending] = {}
+        self._decided: Finding | None = None
+
+    @property
+    def decided(self) -> Finding | None:
+        """The first clear FAIL, which then stays."""
+        return self._decided
+
+    def phase_starts(
+        self, name: str, kind: PhaseKind, repeat: int, start_ns: int, budget: Budget | None = None
+    ) -> None:
+        """From start_ns on, intended times belong to this phase. Ends the phase before it if that is still open."""
+        self.phase_ends(start_ns)
+        self._tallies.append(_Tally(name, kind, repeat, start_ns, budget if kind is PhaseKind.CRASH else None))
+
+    def action_starts(self, t_ns: int) -> None:
+        """The fault or action of the present phase begins: a crash's budget counts from here."""
+        if self._tallies:
+            self._tallies[-1].action_ns = t_ns
+
+    def phase_ends(self, t_ns: int) -> None:
+        """Ends the present phase; safe when none is open."""
+        if self._tallies and self._tallies[-1].end_ns is None:
+            self._tallies[-1].end_ns = t_ns
+
+    def feed(self, events: Events) -> Finding | None:
+        """Take new records in; returns `decided`."""
+        touched: dict[int, _Tally] = {}
+        ours = events[events["side"] <= Side.WEIGHTED]
+        columns = ("pair", "side", "intended_ns", "sent_ns", "ended_ns", "failure")
+        for pair, side, intended, sent, ended, failure in zip(*(ours[name].tolist() for name in columns), strict=True):
+            pending = self._pending.setdefault(pair, _Pending(intended))
+            left = sent if failure != Failure.NOT_SENT and sent > 0 else intended
+            pending.sides[side] = (failure == Failure.NONE, left, ended)
+            tally = self._settle(pair, pending)
+            if tally is not None:
+                touched[id(tally)] = tally
+        for tally in touched.values():
+            self._decided = self._decided or self._clear_fail(tally)
+        return self._decided
+
+    def check(self) -> None:
+        """Raises ClearFail with the reason once decided."""
+        if self._decided is not None:
+            raise ClearFail(self._decided.reason)
+
+    def counts(self) -> tuple[PhaseCount, ...]:
+        """One a phase, in the order started; "between phases" last, if any pair was there."""
+        rest = (self._between.count(),) if self._between.pairs else ()
+        return (*(tally.count() for tally in self._tallies), *rest)
+
+    def present(self) -> PhaseCount | None:
+        """The counts of the phase started last."""
+        return self._tallies[-1].count() if self._tallies else None
+
+    def _tally_at(self, intended_ns: int) -> _Tally:
+        for tally in reversed(self._tallies):
+            if tally.start_ns <= intended_ns:
+                return tally if tally.end_ns is None or intended_ns < tally.end_ns else self._between
+        return self._between
+
+    def _settle(self, pair: int, pending: _Pending) -> _Tally | None:
+        """Count the pair once every side that was meant is there."""
+        tally = self._tally_at(pending.intended_ns)
+        treatment = tally.kind.treatment
+        sides = pending.sides
+        if not {Side.LEGACY, Side.CLUSTER, treatment} <= sides.keys():
+            return None
+        del self._pending[pair]
+        ok, sent_ns, ended_ns = sides[treatment]
+        pinned = (sides[Side.LEGACY][0], sides[Side.CLUSTER][0])
+        triple = treatment is Side.WEIGHTED
+        control_ok = any(pinned) if triple else pinned[0]
+        control_failed = not all(pinned) if triple else not pinned[0]
+        attributed, control_only = not ok and control_ok, ok and control_failed
+        tally.pairs += 1
+        tally.attributed += attributed
+        tally.control_only += control_only
+        tally.both_failed += not ok and not control_ok
+        if tally.in_window(pending.intended_ns, ended_ns):
+            if attributed:
+                tally.lost_in_window.append(sent_ns)
+        else:
+            tally.tested[0] += attributed
+            tally.tested[1] += control_only
+        return tally
+
+    def _clear_fail(self, tally: _Tally) -> Finding | None:
+        t, c = tally.tested
+        if t >= MIN_ERRORS and float(mcnemar_log_e(t, c)) >= self._threshold:
+            return self._fail(
+                "availability",
+                tally,
+                f"{tally.name}: {t:,} of {tally.pairs:,} pairs failed on the new side alone"
+                f" (the control failed alone in {c:,}).",
+            )
+        if tally.kind.graceful:
+            return self._recurring_loss(tally)
+        return self._over_budget(tally) if tally.budget else None
+
+    def _recurring_loss(self, tally: _Tally) -> Finding | None:
+        repeats = [other for other in self._tallies if other.name == tally.name]
+        losing = [other for other in repeats if other.attributed]
+        if len(losing) < LOSING_REPEATS:
+            return None
+        lost = ", ".join(f"{other.attributed:,}" for other in losing)
+        reason = f"{tally.name}: {len(losing)} of {len(repeats)} repeats so far lost requests ({lost}); allowed: none."
+        return self._fail("availability", tally, reason)
+
+    def _over_budget(self, tally: _Tally) -> Finding | None:
+        budget = tally.budget
+        lost = len(tally.lost_in_window)
+        if budget is None or lost < MIN_ERRORS:
+            return None
+        if lost > budget.lost_requests:
+            reason = f"{tally.name}: {lost:,} requests lost already, the budget is {budget.lost_requests:,}."
+            return self._fail("outage", tally, reason)
+        sent = np.sort(np.array(tally.lost_in_window, dtype=np.int64))
+        runs = np.split(sent, np.flatnonzero(np.diff(sent) >= JOIN_NS) + 1)
+        longest_ms = max(float(run[-1] - run[0]) for run in runs) / 1e6
+        if longest_ms > budget.outage_ms:
+            reason = (
+                f"{tally.name}: an outage of at least {longest_ms:,.0f} ms, the budget is {budget.outage_ms:,.0f} ms."
+            )
+            return self._fail("outage", tally, reason)
+        return None
+
+    def _fail(self, claim: str, tally: _Tally, reason: str) -> Finding:
+        data = {"decided_early": True, "repeat": tally.repeat, "pairs": tally.pairs, "attributed": tally.attributed}
+        return Finding(claim, tally.name, Verdict.FAIL, reason, data)

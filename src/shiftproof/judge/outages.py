@@ -1,0 +1,119 @@
+"""Outages: attributed failures less than 1 s apart, joined, each with a length and an honest bound of its error.
+
+What is measured: the set of *sending* times at which a request to the treatment fails. We see it only where we sent,
+so each end lies between two neighbours: the beginning between the last success sent before it and its first failure,
+the end between its last failure and the first success sent after it. Length and error are the middle and half the
+width of what these brackets allow, so that the true length is at least last - first failure and at most the distance
+of the two successes (a prober every t ms brackets an outage within 2t; ours is about t = 1/rate at each end).
+
+Where only a share q of the requests fails, a success near the end proves less: it may have been lucky. Then the bracket
+reaches back over as many successes as are lucky together with 1% chance, ln(0.01)/ln(1-q), but never over more than
+the second that separates two outages by definition.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shiftproof.judge.pairing import Ints, Pairs
+from shiftproof.model.history import Phase
+from shiftproof.model.verdict import Outage
+
+#: Attributed failures closer than this are one outage.
+JOIN_NS = 1_000_000_000
+
+#: The way to the far side takes a little longer for one request than for the next; one such spread at each end.
+PATH_JITTER_MS = 0.5
+
+_LUCKY = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class OutageSpan:
+    """One outage with what the judges need beyond model.Outage.
+
+    phase: index of the phase of its first failure, -1 outside all. rows: its attributed rows in Pairs, rising.
+    first_ns, last_ns: when its first and last failed request were sent. start_ms (since the run began),
+    duration_ms, error_ms: see the module. requests: attributed failures in it; failed_share: of the treatment's
+    requests sent from first to last.
+    """
+
+    phase: int
+    rows: tuple[int, ...]
+    first_ns: int
+    last_ns: int
+    start_ms: float
+    duration_ms: float
+    error_ms: float
+    requests: int
+    failed_share: float
+
+    @property
+    def least_ms(self) -> float:
+        """No shorter than this."""
+        return max(0.0, self.duration_ms - self.error_ms)
+
+    @property
+    def most_ms(self) -> float:
+        """No longer than this."""
+        return self.duration_ms + self.error_ms
+
+    def as_outage(self, phase: str) -> Outage:
+        return Outage(phase, self.start_ms, self.duration_ms, self.error_ms, self.requests, self.failed_share)
+
+
+def find_outages(pairs: Pairs, *, started_ns: int) -> tuple[OutageSpan, ...]:
+    """All outages by time. Linear, but for sorting by sending time (almost sorted already)."""
+    failed = np.flatnonzero(pairs.attributed)
+    if not len(failed):
+        return ()
+    failed = failed[np.argsort(pairs.treatment_sent_ns[failed], kind="stable")]
+    sent = pairs.treatment_sent_ns[failed]
+    cuts = np.flatnonzero(np.diff(sent) >= JOIN_NS) + 1
+    good = np.sort(pairs.treatment_sent_ns[pairs.treatment_ok])
+    return tuple(_span(pairs, rows, good, started_ns) for rows in np.split(failed, cuts))
+
+
+def outages_of(spans: Sequence[OutageSpan], phases: Sequence[Phase]) -> tuple[Outage, ...]:
+    """As the verdict file names them."""
+    return tuple(span.as_outage(phases[span.phase].name if span.phase >= 0 else "between phases") for span in spans)
+
+
+def _span(pairs: Pairs, rows: Ints, good: Ints, started_ns: int) -> OutageSpan:
+    sent = pairs.treatment_sent_ns[rows]
+    first, last = int(sent[0]), int(sent[-1])
+    before = int(np.searchsorted(good, first, side="left"))  # successes sent before the first failure
+    after = int(np.searchsorted(good, last, side="right"))
+    within = after - before
+    share = len(rows) / (len(rows) + within)
+    lucky = 1 if share >= 1 else math.ceil(math.log(_LUCKY) / math.log1p(-share))
+    earliest = first - _reach(first - good[max(0, before - lucky) : before][::-1], lucky)
+    latest = last + _reach(good[after : after + lucky] - last, lucky)
+    least, most = (last - first) / 1e6, (latest - earliest) / 1e6
+    return OutageSpan(
+        phase=int(pairs.phase[rows[0]]),
+        rows=tuple(int(row) for row in rows),
+        first_ns=first,
+        last_ns=last,
+        start_ms=((earliest + first) / 2 - started_ns) / 1e6,
+        duration_ms=(least + most) / 2,
+        error_ms=(most - least) / 2 + (2 * PATH_JITTER_MS),
+        requests=len(rows),
+        failed_share=share,
+    )
+
+
+def _reach(distances: Ints, lucky: int) -> int:
+    """How far an end may lie beyond its failure, from the distances of the successes there, nearest first.
+
+    To the nearest success, if that one proves enough; else to the last of the lucky ones, at most a second on, unless
+    the nearest is farther away than that.
+    """
+    if not len(distances):
+        return JOIN_NS
+    farthest = int(distances[-1]) if len(distances) == lucky else JOIN_NS
+    return max(int(distances[0]), min(farthest, JOIN_NS))
