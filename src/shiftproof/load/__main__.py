@@ -1,0 +1,203 @@
+"""The load child: `python -m shiftproof.load --plan FILE --events FILE --servers FILE --report FILE`.
+
+Takes orders on stdin, a line each: "triples on", "triples off", "stop"; answers each on stdout with the same line, once
+it holds. Ends when told to, after the plan's max_seconds, or when stdin closes: then whoever started it is gone.
+"""
+
+from __future__ import annotations
+
+# isort: off
+from locust.env import Environment  # first of all: importing locust patches the standard library
+# isort: on
+
+import argparse
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import gevent
+from gevent.fileobject import FileObjectPosix
+from locust.stats import RequestStats
+
+from shiftproof.load.lane import Lane, Operation
+from shiftproof.load.openloop import OpenLoop, PairUser
+from shiftproof.load.recorder import Recorder
+from shiftproof.load.schedule import Schedule
+from shiftproof.model.event import Failure, Side
+from shiftproof.ports import LoadPlan
+
+FLUSH_S = 0.1
+LEAD_NS = 50_000_000  # the first request leaves this long after the loop is ready
+
+
+class RequestFailed(Exception):
+    """What Locust counts; one instance a cause, since its list of errors must stay short."""
+
+
+FAILED: dict[Failure, RequestFailed] = {
+    failure: RequestFailed(failure.name) for failure in Failure if failure is not Failure.NONE
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    plan: Path
+    events: Path
+    servers: Path
+    report: Path
+
+
+def main() -> int:
+    files = _arguments()
+    plan = LoadPlan(**json.loads(files.plan.read_text(encoding="utf-8")))
+    environment = Environment(user_classes=[PairUser], host=plan.base_url)
+    environment.stats = RequestStats(use_response_times_cache=False)  # its percentiles are rounded: nobody reads them
+    runner = environment.create_local_runner()
+    recorder = Recorder(files.events, files.servers)
+    loop = _build(plan, recorder, environment)
+    PairUser.loop, PairUser.drain_s = loop, plan.timeout_s
+    _settle_memory()
+    gevent.signal_handler(signal.SIGTERM, loop.stop, "signal")
+    gevent.spawn(_take_orders, loop)
+    gevent.spawn(_keep_flushing, recorder, loop)
+    runner.start(1, spawn_rate=1)
+    loop.done.wait()
+    _flush(recorder, loop)
+    runner.quit()
+    _report(files.report, loop, recorder, environment)
+    return 0 if loop.problem is None else 1
+
+
+def _arguments() -> Files:
+    parser = argparse.ArgumentParser(prog="python -m shiftproof.load", description=__doc__)
+    for name in ("plan", "events", "servers", "report"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    given = parser.parse_args()
+    return Files(given.plan, given.events, given.servers, given.report)
+
+
+def _build(plan: LoadPlan, recorder: Recorder, environment: Environment) -> OpenLoop:
+    def now_ns() -> int:
+        return plan.anchor_ns + time.monotonic_ns()
+
+    def broke(problem: str) -> None:
+        loop.broke(problem)
+
+    start_ns = now_ns() + LEAD_NS
+    count = _counter(environment)
+
+    def lane(side: Side) -> Lane:
+        return Lane(
+            side,
+            plan,
+            recorder=recorder,
+            report=count,
+            broke=broke,
+            now_ns=now_ns,
+            key_prefix=f"shiftproof-{start_ns:x}",
+        )
+
+    sides = (Side.CUSTOMER,) if plan.customers else (Side.LEGACY, Side.CLUSTER)
+    schedule = Schedule(
+        start_ns=start_ns,
+        rate_per_s=plan.rate_per_s,
+        shares=[float(operation.get("share", 1.0)) for operation in plan.operations],
+        accounts=plan.accounts,
+        seed=plan.seed,
+        jitter_share=plan.jitter_share,
+    )
+    loop = OpenLoop(
+        schedule,
+        [lane(side) for side in sides],
+        None if plan.customers else lane(Side.WEIGHTED),
+        now_ns,
+        start_ns + int(plan.max_seconds * 1e9),
+    )
+    return loop
+
+
+def _counter(environment: Environment) -> Callable[[Operation, Failure, int, int], None]:
+    """Locust's own event for every request, so that its totals can be held against our records."""
+    fire: Callable[..., None] = environment.events.request.fire
+
+    def count(operation: Operation, failure: Failure, latency_ns: int, length: int) -> None:
+        fire(
+            request_type=operation.template.method,
+            name=operation.name,
+            response_time=latency_ns / 1e6,
+            response_length=length,
+            exception=FAILED[failure] if failure else None,
+            context={},
+        )
+
+    return count
+
+
+def _settle_memory() -> None:
+    """Keep the collector from walking Locust's own objects and from stopping us for long; leave room for sockets."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard != resource.RLIM_INFINITY else 65_536, hard))
+
+
+def _take_orders(loop: OpenLoop) -> None:
+    try:
+        for line in FileObjectPosix(sys.stdin.fileno(), "rb", close=False):
+            _obey(loop, line.decode("ascii", "replace").strip())
+            os.write(sys.stdout.fileno(), line)
+    finally:  # stdin has closed, or nobody reads the answers any more
+        loop.stop("orphan")
+
+
+def _obey(loop: OpenLoop, order: str) -> None:
+    if order in ("triples on", "triples off"):
+        loop.triples = order == "triples on"
+    elif order == "stop":
+        loop.stop("told")
+    else:
+        loop.broke(f"unknown order {order!r}")
+
+
+def _keep_flushing(recorder: Recorder, loop: OpenLoop) -> None:
+    while not loop.done.is_set():
+        gevent.sleep(FLUSH_S)
+        _flush(recorder, loop)
+
+
+def _flush(recorder: Recorder, loop: OpenLoop) -> None:
+    try:
+        recorder.flush()
+    except OSError as error:
+        loop.broke(f"the events could not be written: {error.strerror}")
+
+
+def _report(path: Path, loop: OpenLoop, recorder: Recorder, environment: Environment) -> None:
+    """Whole or not at all: a report that is there means that the child came to its end."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    report = {
+        "reason": loop.reason,
+        "problem": loop.problem,
+        "scheduled": loop.scheduled,
+        "recorded": recorder.recorded,
+        "locust_requests": environment.stats.total.num_requests,
+        "locust_failures": environment.stats.total.num_failures,
+        "late": recorder.late,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "max_rss_kib": usage.ru_maxrss,
+    }
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(report), encoding="utf-8")
+    partial.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""What came of one request."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shiftproof.model.event import Failure
+
+
+class Answer(NamedTuple):
+    """status: 0 when no whole answer came. served_by: who says that it answered, "" when nobody does."""
+
+    failure: Failure
+    status: int = 0
+    body: bytes = b""
+    served_by: str = ""

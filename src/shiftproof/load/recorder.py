@@ -1,0 +1,72 @@
+"""One fixed binary record a request, gathered in memory and written every 100 ms.
+
+Locust's own outputs round response times, and text costs more than the request. The file holds whole records only as
+far as its length says: a reader cuts off what is not whole yet.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+from shiftproof.load.answer import Answer
+from shiftproof.load.schedule import Slot
+from shiftproof.model.event import EVENT_DTYPE
+
+LATE_NS = 20_000_000
+RECORD = struct.Struct("<IHBBqqqHB5x")  # EVENT_DTYPE, field by field; a test holds the two against each other
+if EVENT_DTYPE.itemsize != RECORD.size:
+    raise ImportError("the record and the event's dtype differ")
+SERVERS_MAX = 65_535
+NAME_MAX = 120
+
+
+class Recorder:
+    """Writes records and the names of servers; counts what it wrote.
+
+    servers_path: one name a line, the first (index 1) at line 1; index 0 means unknown and has no line. A name is on
+    disk before the first record that uses it.
+    """
+
+    def __init__(self, events_path: Path, servers_path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        self._events = os.open(events_path, flags, 0o644)
+        self._servers = os.open(servers_path, flags, 0o644)
+        self._buffer = bytearray()
+        self._index_of: dict[str, int] = {"": 0}
+        self.recorded = 0
+        self.late = 0
+
+    def add(self, slot: Slot, side: int, operation: int, answer: Answer, times_ns: tuple[int, int]) -> None:
+        """One request. operation: its index, which may differ from the slot's; times_ns: sent, ended."""
+        server = self._index_of.get(answer.served_by)
+        if server is None:
+            server = self._new_server(answer.served_by)
+        sent_ns, ended_ns = times_ns
+        intended_ns = slot.intended_ns
+        self._buffer += RECORD.pack(
+            slot.index, answer.status, side, operation, intended_ns, sent_ns, ended_ns, server, answer.failure
+        )
+        self.recorded += 1
+        if sent_ns - intended_ns > LATE_NS:
+            self.late += 1
+
+    def flush(self) -> None:
+        """Write what was gathered. Raises OSError (a full disk) with everything kept that was not written."""
+        while self._buffer:
+            written = os.write(self._events, self._buffer)
+            del self._buffer[:written]
+
+    def close(self) -> None:
+        os.close(self._events)
+        os.close(self._servers)
+
+    def _new_server(self, name: str) -> int:
+        if len(self._index_of) > SERVERS_MAX:
+            return 0
+        line = "".join(char for char in name if char.isprintable())[:NAME_MAX]
+        os.write(self._servers, line.encode("utf-8", "replace") + b"\n")
+        index = len(self._index_of)
+        self._index_of[name] = index
+        return index
