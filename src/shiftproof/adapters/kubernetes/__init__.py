@@ -1,0 +1,7 @@
+"""The Kubernetes side: its state, its rolling updates, and all that happens in it."""
+
+from shiftproof.adapters.kubernetes.api import Api, KubernetesError, connect
+from shiftproof.adapters.kubernetes.cluster import KubernetesCluster
+from shiftproof.adapters.kubernetes.watch import KubernetesWatcher
+
+__all__ = ["Api", "KubernetesCluster", "KubernetesError", "KubernetesWatcher", "connect"]

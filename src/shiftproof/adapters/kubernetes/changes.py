@@ -1,0 +1,273 @@
+"""Turns the objects that a watch brings into what happened. Pure: receipt times come in, happenings go out.
+
+Times are those of receipt on our own clock, because the API's own have a resolution of a second, and a pod's whole
+leaving is decided within one. On the lab a change is received 1-3 ms after the API server made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shiftproof.adapters.kubernetes.pods import condition, containers, is_ready, is_terminating, waiting
+from shiftproof.model.history import Happening, Source
+
+Json = Mapping[str, Any]
+
+
+class Reader(Protocol):
+    """What one watch has brought so far, and what each change of it means."""
+
+    def listed(self, t_ns: int, objects: Iterable[Json], *, first: bool) -> list[Happening]:
+        """A whole list: what is there when watching starts, or all that changed across a gap."""
+        ...
+
+    def changed(self, t_ns: int, verb: str, thing: Json) -> list[Happening]:
+        """One change; `verb` is ADDED, MODIFIED or DELETED."""
+        ...
+
+
+def _happening(t_ns: int, kind: str, subject: str, detail: str = "", /, **data: object) -> Happening:
+    return Happening(t_ns, Source.KUBERNETES, kind, subject, detail, data)
+
+
+class _Remembering:
+    """Keeps the last object by uid, so that each change is told against what was known."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Json] = {}
+
+    def listed(self, t_ns: int, objects: Iterable[Json], *, first: bool) -> list[Happening]:
+        found = {str(thing["metadata"]["uid"]): thing for thing in objects}
+        told: list[Happening] = []
+        for uid in [uid for uid in self._known if uid not in found]:
+            told += self.changed(t_ns, "DELETED", self._known[uid])
+        for uid, thing in found.items():
+            if first:
+                self._known[uid] = thing
+                told += self._present(t_ns, thing)
+            else:
+                told += self.changed(t_ns, "MODIFIED" if uid in self._known else "ADDED", thing)
+        return told
+
+    def changed(self, t_ns: int, verb: str, thing: Json) -> list[Happening]:
+        uid = str(thing["metadata"]["uid"])
+        old = self._known.get(uid)
+        if verb == "DELETED":
+            self._known.pop(uid, None)
+            return list(self._gone(t_ns, thing))
+        self._known[uid] = thing
+        return list(self._told(t_ns, old, thing))
+
+    def _present(self, t_ns: int, thing: Json) -> Iterator[Happening]:
+        raise NotImplementedError
+
+    def _told(self, t_ns: int, old: Json | None, new: Json) -> Iterator[Happening]:
+        raise NotImplementedError
+
+    def _gone(self, t_ns: int, thing: Json) -> Iterator[Happening]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class _Pod:
+    """The few things of a pod whose change is worth telling."""
+
+    name: str
+    ip: str
+    node: str
+    ready: bool
+    terminating: bool
+    running: frozenset[str]  # container ids
+    failing: tuple[str, str]
+
+    @classmethod
+    def of(cls, pod: Json) -> _Pod:
+        status = pod.get("status", {})
+        running = frozenset(
+            str(container.get("containerID", ""))
+            for container in status.get("containerStatuses") or ()
+            if "running" in container.get("state", {})
+        )
+        failing = waiting(pod)
+        if not failing[0] and status.get("phase") == "Failed":
+            failing = (str(status.get("reason", "Failed")), str(status.get("message", "")))
+        return cls(
+            name=str(pod["metadata"]["name"]),
+            ip=str(status.get("podIP", "")),
+            node=str(pod.get("spec", {}).get("nodeName", "")),
+            ready=is_ready(pod),
+            terminating=is_terminating(pod),
+            running=running,
+            failing=failing,
+        )
+
+
+_NO_POD = _Pod("", "", "", ready=False, terminating=False, running=frozenset(), failing=("", ""))
+
+
+class PodReader(_Remembering):
+    """pod.present, created, scheduled, started, container-ended, ready, not-ready, terminating, failing, gone."""
+
+    def _present(self, t_ns: int, thing: Json) -> Iterator[Happening]:
+        now = _Pod.of(thing)
+        yield self._say(t_ns, now, "pod.present", ready=now.ready, terminating=now.terminating)
+
+    def _told(self, t_ns: int, old: Json | None, new: Json) -> Iterator[Happening]:
+        was, now = (_Pod.of(old) if old is not None else _NO_POD), _Pod.of(new)
+        if old is None:
+            yield self._say(t_ns, now, "pod.created")
+        if now.node and not was.node:
+            yield self._say(t_ns, now, "pod.scheduled")
+        yield from self._containers(t_ns, old, new, now)
+        if now.running - was.running:
+            yield self._say(t_ns, now, "pod.started")
+        if now.failing[0] and now.failing != was.failing:
+            yield self._say(t_ns, now, "pod.failing", now.failing[1], reason=now.failing[0])
+        if now.ready != was.ready:
+            yield self._say(t_ns, now, "pod.ready" if now.ready else "pod.not-ready")
+        if now.terminating and not was.terminating:
+            metadata = new["metadata"]
+            grace_s = metadata.get("deletionGracePeriodSeconds")
+            yield self._say(
+                t_ns, now, "pod.terminating", grace_s=grace_s, delete_by=metadata["deletionTimestamp"], ready=now.ready
+            )
+
+    def _containers(self, t_ns: int, old: Json | None, new: Json, now: _Pod) -> Iterator[Happening]:
+        """A container that ended: by itself, by SIGTERM on its way out, or killed."""
+        before = {_ended_id(container) for container in (containers(old) if old is not None else ())}
+        for container in containers(new):
+            ended = _ended(container)
+            if ended is not None and str(ended.get("containerID", "")) not in before:
+                yield self._say(
+                    t_ns,
+                    now,
+                    "pod.container-ended",
+                    container=container.get("name", ""),
+                    exit_code=ended.get("exitCode"),
+                    reason=ended.get("reason", ""),
+                )
+
+    def _gone(self, t_ns: int, thing: Json) -> Iterator[Happening]:
+        yield self._say(t_ns, _Pod.of(thing), "pod.gone")
+
+    @staticmethod
+    def _say(t_ns: int, pod: _Pod, kind: str, detail: str = "", **data: object) -> Happening:
+        return _happening(t_ns, kind, f"pod/{pod.name}", detail, ip=pod.ip, node=pod.node, pod=pod.name, **data)
+
+
+def _ended(container: Json) -> Json | None:
+    """How its present or, once restarted, its last run ended."""
+    states = (container.get("state", {}), container.get("lastState", {}))
+    return next((state["terminated"] for state in states if state.get("terminated")), None)
+
+
+def _ended_id(container: Json) -> str:
+    ended = _ended(container)
+    return str(ended.get("containerID", "")) if ended is not None else ""
+
+
+class EndpointReader(_Remembering):
+    """endpoint.present, added (traffic may come), terminating, not-serving, removed; by address and slice."""
+
+    def _present(self, t_ns: int, thing: Json) -> Iterator[Happening]:
+        for ip, endpoint in _endpoints(thing).items():
+            yield self._say(t_ns, thing, ip, endpoint, "endpoint.present")
+
+    def _told(self, t_ns: int, old: Json | None, new: Json) -> Iterator[Happening]:
+        before = _endpoints(old) if old is not None else {}
+        now = _endpoints(new)
+        for ip, endpoint in before.items():
+            if ip not in now:
+                yield self._say(t_ns, new, ip, endpoint, "endpoint.removed")
+        for ip, endpoint in now.items():
+            was = _conditions(before.get(ip))
+            is_now = _conditions(endpoint)
+            if is_now["ready"] and not was["ready"]:
+                yield self._say(t_ns, new, ip, endpoint, "endpoint.added")
+            if is_now["terminating"] and not was["terminating"]:
+                yield self._say(t_ns, new, ip, endpoint, "endpoint.terminating")
+            if was["serving"] and not is_now["serving"]:
+                yield self._say(t_ns, new, ip, endpoint, "endpoint.not-serving")
+
+    def _gone(self, t_ns: int, thing: Json) -> Iterator[Happening]:
+        for ip, endpoint in _endpoints(thing).items():
+            yield self._say(t_ns, thing, ip, endpoint, "endpoint.removed")
+
+    @staticmethod
+    def _say(t_ns: int, piece: Json, ip: str, endpoint: Json, kind: str) -> Happening:
+        service = piece["metadata"].get("labels", {}).get("kubernetes.io/service-name", "")
+        pod = (endpoint.get("targetRef") or {}).get("name", "")
+        return _happening(
+            t_ns,
+            kind,
+            f"endpoint/{ip}",
+            ip=ip,
+            pod=pod,
+            node=endpoint.get("nodeName", ""),
+            service=service,
+            **_conditions(endpoint),
+        )
+
+
+def _endpoints(piece: Json) -> dict[str, Json]:
+    endpoints = piece.get("endpoints") or ()
+    return {endpoint["addresses"][0]: endpoint for endpoint in endpoints if endpoint.get("addresses")}
+
+
+def _conditions(endpoint: Json | None) -> dict[str, bool]:
+    """An absent endpoint has none; of one that is there, an unknown `ready` counts as ready, as the API says."""
+    if endpoint is None:
+        return {"ready": False, "serving": False, "terminating": False}
+    said = endpoint.get("conditions") or {}
+    ready = said.get("ready") is not False
+    return {"ready": ready, "serving": bool(said.get("serving", ready)), "terminating": bool(said.get("terminating"))}
+
+
+class NodeReader(_Remembering):
+    """node.present, joined, ready, not-ready, cordoned, uncordoned, gone."""
+
+    def _present(self, t_ns: int, thing: Json) -> Iterator[Happening]:
+        yield self._say(t_ns, thing, "node.present", ready=is_ready(thing), cordoned=_cordoned(thing))
+
+    def _told(self, t_ns: int, old: Json | None, new: Json) -> Iterator[Happening]:
+        if old is None:
+            yield self._say(t_ns, new, "node.joined")
+        was_ready, was_cordoned = (is_ready(old), _cordoned(old)) if old is not None else (False, False)
+        if is_ready(new) != was_ready:
+            said = condition(new, "Ready")
+            detail = str(said.get("message", "")) if not is_ready(new) else ""
+            yield self._say(t_ns, new, "node.ready" if is_ready(new) else "node.not-ready", detail)
+        if _cordoned(new) != was_cordoned:
+            yield self._say(t_ns, new, "node.cordoned" if _cordoned(new) else "node.uncordoned")
+
+    def _gone(self, t_ns: int, thing: Json) -> Iterator[Happening]:
+        yield self._say(t_ns, thing, "node.gone")
+
+    @staticmethod
+    def _say(t_ns: int, node: Json, kind: str, detail: str = "", **data: object) -> Happening:
+        name = str(node["metadata"]["name"])
+        addresses = {found["type"]: found["address"] for found in node.get("status", {}).get("addresses") or ()}
+        return _happening(t_ns, kind, f"node/{name}", detail, node=name, ip=addresses.get("InternalIP", ""), **data)
+
+
+def _cordoned(node: Json) -> bool:
+    return bool(node.get("spec", {}).get("unschedulable"))
+
+
+class WarningReader:
+    """event.warning: what components complain of. Those from before the watch started are not ours to tell."""
+
+    def listed(self, t_ns: int, objects: Iterable[Json], *, first: bool) -> list[Happening]:
+        del t_ns, objects, first
+        return []
+
+    def changed(self, t_ns: int, verb: str, thing: Json) -> list[Happening]:
+        if verb == "DELETED" or thing.get("type") != "Warning":
+            return []
+        about = thing.get("involvedObject") or {}
+        subject = f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}"
+        count = (thing.get("series") or {}).get("count") or thing.get("count") or 1
+        message = str(thing.get("message", ""))
+        return [_happening(t_ns, "event.warning", subject, message, reason=str(thing.get("reason", "")), count=count)]

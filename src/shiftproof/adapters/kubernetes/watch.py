@@ -1,0 +1,173 @@
+"""Watches one namespace and the nodes, and records what happens on the run clock.
+
+One thread a stream. A stream that ends is taken up where it stopped; when the API server no longer remembers that place
+(410) everything is listed anew, and `problem()` says that the record has a gap.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+
+from shiftproof.adapters.kubernetes import paths
+from shiftproof.adapters.kubernetes.api import Api, KubernetesError, WatchStream
+from shiftproof.adapters.kubernetes.changes import EndpointReader, NodeReader, PodReader, Reader, WarningReader
+from shiftproof.errors import MeasureError
+from shiftproof.model.history import Happening
+from shiftproof.ports import Clock
+
+if TYPE_CHECKING:
+    from kubernetes.client.api_client import ApiClient
+
+STREAM_S = 240
+RETRY_S = 0.1
+LATE_S = 1.0  # a stream away for longer: what it then brings was received late, so its times are not to be trusted
+START_WITHIN_S = 15.0
+
+
+@dataclass(slots=True)
+class _Source:
+    """One list of the API that is watched. version: the place reached in its changes, "" when it must be listed.
+
+    away_since_ns: when its stream broke, None while it is whole.
+    """
+
+    name: str
+    path: str
+    reader: Reader
+    query: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+    away_since_ns: int | None = None
+
+
+class KubernetesWatcher:
+    """Implements ports.Watcher. Its threads take a clock that is not cut short (see gate.clock)."""
+
+    def __init__(self, client: ApiClient, namespace: str, clock: Clock) -> None:
+        self._api = Api(client)
+        self._clock = clock
+        self._sources = _sources(namespace)
+        self._lock = threading.Lock()
+        self._seen: list[Happening] = []
+        self._problems: list[str] = []
+        self._streams: dict[str, WatchStream] = {}
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Returns once every list was read and its watch is about to be open; raises MeasureError when one was not."""
+        listed = {source.name: threading.Event() for source in self._sources}
+        for source in self._sources:
+            thread = threading.Thread(
+                target=self._run, args=(source, listed[source.name]), name=f"watch-{source.name}", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+        late = [name for name, event in listed.items() if not event.wait(START_WITHIN_S)]
+        if late:
+            self.stop()
+            raise MeasureError(f"watching {', '.join(late)} did not start: {self.problem() or 'no answer'}")
+
+    def stop(self) -> None:
+        """End the streams and wait for their threads. Safe to call twice."""
+        self._stop.set()
+        with self._lock:
+            streams = list(self._streams.values())
+        for stream in streams:
+            stream.close()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def happenings(self) -> Sequence[Happening]:
+        with self._lock:
+            return sorted(self._seen, key=lambda happening: happening.t_ns)
+
+    def problem(self) -> str | None:
+        with self._lock:
+            return "; ".join(self._problems) or None
+
+    def _run(self, source: _Source, listed: threading.Event) -> None:
+        while not self._stop.is_set():
+            try:
+                if not source.version:
+                    self._list(source, first=not listed.is_set())
+                    listed.set()
+                self._follow(source)
+            except (KubernetesError, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                if self._stop.is_set():
+                    return
+                self._broken(source, error, listed=listed.is_set())
+            self._stop.wait(RETRY_S)
+        if source.away_since_ns is not None:
+            self._note(f"the watch of {source.name} was still broken at the end")
+
+    def _list(self, source: _Source, *, first: bool) -> None:
+        found = self._api.get(source.path, **source.query)
+        self._keep(source.reader.listed(self._clock.now_ns(), found["items"], first=first))
+        source.version = str(found["metadata"]["resourceVersion"])
+
+    def _follow(self, source: _Source) -> None:
+        """Follow one stream to its end. Raises KubernetesError with status 410 when the place is lost."""
+        stream = self._api.watch(source.path, source.version, STREAM_S, **source.query)
+        self._back(source)
+        with self._lock:
+            self._streams[source.name] = stream
+        if self._stop.is_set():  # stop() may have looked just before the stream was there to be closed
+            stream.close()
+            return
+        for change in stream:
+            t_ns = self._clock.now_ns()
+            thing: dict[str, Any] = change["object"]
+            if change["type"] == "ERROR":
+                raise KubernetesError(f"watch: {thing.get('message', '')}", status=int(thing.get("code", 500)))
+            if change["type"] != "BOOKMARK":
+                self._keep(source.reader.changed(t_ns, change["type"], thing))
+            source.version = str(thing["metadata"]["resourceVersion"])
+
+    def _broken(self, source: _Source, error: Exception, *, listed: bool) -> None:
+        if source.away_since_ns is None:
+            source.away_since_ns = self._clock.now_ns()
+        if isinstance(error, KubernetesError) and error.status == 410:
+            source.version = ""
+            self._note(f"the watch of {source.name} lost its place and was listed anew: it has a gap")
+        elif not listed:
+            self._note(f"{source.name}: {error}")
+
+    def _back(self, source: _Source) -> None:
+        """The stream is open (again): say so when what it missed will come too late to be timed."""
+        if source.away_since_ns is None:
+            return
+        away_s = (self._clock.now_ns() - source.away_since_ns) / 1e9
+        source.away_since_ns = None
+        if away_s > LATE_S:
+            self._note(f"the watch of {source.name} was away for {away_s:.1f} s: what it missed has late times")
+
+    def _keep(self, told: Sequence[Happening]) -> None:
+        with self._lock:
+            self._seen.extend(told)
+
+    def _note(self, problem: str) -> None:
+        with self._lock:
+            if problem not in self._problems:
+                self._problems.append(problem)
+
+
+def _sources(namespace: str) -> tuple[_Source, ...]:
+    warnings = "type=Warning"
+    return (
+        _Source("pods", paths.pods(namespace), PodReader()),
+        _Source("endpointslices", paths.grouped("discovery.k8s.io/v1", namespace, "endpointslices"), EndpointReader()),
+        _Source("nodes", paths.NODES, NodeReader()),
+        _Source("events", paths.core(namespace, "events"), WarningReader(), {"fieldSelector": warnings}),
+        # Events about nodes are kept in the namespace "default".
+        _Source(
+            "node-events",
+            paths.core("default", "events"),
+            WarningReader(),
+            {"fieldSelector": f"{warnings},involvedObject.kind=Node"},
+        ),
+    )
