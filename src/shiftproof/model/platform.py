@@ -6,14 +6,18 @@ error into `file:line: what is wrong`) is shiftproof.gate.config's work.
 
 from __future__ import annotations
 
+import re
 from datetime import date, time
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,50}[a-z0-9])?$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Pct = Annotated[int, Field(ge=0, le=100)]
+
+#: What an operation's path, headers and body may ask to have filled in.
+PLACEHOLDERS = frozenset({"account", "key", "amount", "id"})
 
 
 class Strict(BaseModel):
@@ -27,6 +31,12 @@ class Availability(Strict):
 
     acceptable: Share = 0.0001
     unacceptable: Share = 0.001
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.acceptable >= self.unacceptable:
+            raise ValueError(f"acceptable ({self.acceptable:g}) must be below unacceptable ({self.unacceptable:g})")
+        return self
 
 
 class Latency(Strict):
@@ -45,7 +55,7 @@ class Objectives(Strict):
 
 
 class Operation(Strict):
-    """One request of the load. `{account}`, `{key}` (idempotency key), `{amount}`, `{id}` (of an earlier create) are filled in."""
+    """One request of the load. Filled in: `{account}`, `{key}` (idempotency key), `{amount}`, `{id}` (of a create)."""
 
     name: Name
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -56,6 +66,19 @@ class Operation(Strict):
     expect_status: tuple[int, ...] = (200, 201)
     remember: str | None = Field(default=None, description="field of the answer that later operations use as {id}")
     expect_fields: tuple[str, ...] = Field(default=(), description="fields that a good answer must have")
+
+    def placeholders(self) -> frozenset[str]:
+        """Names in braces in the path, the headers and the body."""
+        texts = [self.path, *self.headers.values(), *map(str, (self.body or {}).values())]
+        return frozenset(name for text in texts for name in re.findall(r"\{([^{}]*)\}", text))
+
+    @model_validator(mode="after")
+    def _fillable(self) -> Self:
+        unknown = sorted(self.placeholders() - PLACEHOLDERS)
+        if unknown:
+            known = ", ".join(f"{{{name}}}" for name in sorted(PLACEHOLDERS))
+            raise ValueError(f"{{{unknown[0]}}} cannot be filled in; known are {known}")
+        return self
 
 
 class Load(Strict):
@@ -68,6 +91,13 @@ class Load(Strict):
     accounts_prefix: str = Field(default="test-", min_length=1, description="our accounts; customers never have them")
     accounts: PositiveInt = 100
     operations: tuple[Operation, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _remembered(self) -> Self:
+        asking = [one.name for one in self.operations if "id" in one.placeholders()]
+        if asking and not any(one.remember for one in self.operations):
+            raise ValueError(f"operation {asking[0]!r} asks for {{id}}, and no operation has `remember`")
+        return self
 
 
 class LoadBalancer(Strict):
@@ -98,7 +128,9 @@ class Service(Strict):
     load: Load
     experiments: tuple[Name, ...] = ()
     connections: Connections | None = None
-    legacy_hosts_for_peak: PositiveInt = Field(default=1, description="healthy legacy hosts that can take everything back")
+    legacy_hosts_for_peak: PositiveInt = Field(
+        default=1, description="healthy legacy hosts that can take everything back"
+    )
 
 
 class Wave(Strict):
@@ -108,12 +140,22 @@ class Wave(Strict):
     services: tuple[Name, ...] = Field(min_length=1)
     weights_pct: tuple[Pct, ...] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if any(later <= earlier for earlier, later in zip(self.weights_pct, self.weights_pct[1:], strict=False)):
+            raise ValueError(f"wave {self.name!r}: weights_pct must rise")
+        return self
+
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class Window(Strict):
-    """A peak window in which nothing moves on the targets named (none named: all but the lab)."""
+    """A peak window in which nothing moves on the targets named (none named: all but the lab).
+
+    Days of the week, of the month and dates add up; none of them given means every day. From `start` (included) to
+    `end` (excluded; none: the end of the day), local time. An end before the start is on the next day.
+    """
 
     name: Name
     timezone: str = "UTC"
@@ -121,8 +163,16 @@ class Window(Strict):
     days_of_month: tuple[Annotated[int, Field(ge=1, le=31)], ...] = ()
     dates: tuple[date, ...] = ()
     start: time = time(0, 0)
-    end: time = time(23, 59, 59)
+    end: time | None = None
     targets: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _long(self) -> Self:
+        if self.start == self.end:
+            raise ValueError(f"window {self.name!r} ends when it starts; leave out both for the whole day")
+        if self.start.tzinfo or (self.end and self.end.tzinfo):
+            raise ValueError(f"window {self.name!r}: give the zone as `timezone`, not in start or end")
+        return self
 
 
 class Platform(Strict):
@@ -143,6 +193,14 @@ class Target(Strict):
     kubeconfig: str | None = None
     kube_context: str | None = None
     access_log: str | None = None
-    entry: str = Field(description="base URL of the load balancer, e.g. http://198.18.0.10")
+    entry: str = Field(
+        pattern=r"^https?://[^/\s]+$", description="base URL of the load balancer, e.g. http://198.18.0.10"
+    )
     faults_allowed: bool = False
     max_nodes_hurt: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.kind == "lab" and not (self.aws_endpoint and self.kubeconfig):
+            raise ValueError("a lab needs aws_endpoint and kubeconfig")
+        return self

@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 
-# As process 1 of a container, a signal without a handler is ignored; importing takes most of a second, and a pod that is
-# deleted meanwhile would sit out its whole grace period.
-signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+# As process 1 of a container, a signal without a handler is ignored; importing takes most of a second, and a pod
+# that is deleted meanwhile would sit out its whole grace period.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 import logging  # noqa: E402
 import os  # noqa: E402
@@ -69,7 +69,8 @@ def _purge(prefix: str) -> int:
         purged = purge_synthetic(database, prefix)
     except (psycopg.Error, PurgeError) as error:
         return _fail(f"nothing was removed: {str(error).strip().splitlines()[-1]}")
-    print(f"removed {purged.payments} payments and {purged.ledger_rows} ledger rows; {purged.payments_left} payments left")
+    removed = f"removed {purged.payments} payments and {purged.ledger_rows} ledger rows"
+    print(f"{removed}; {purged.payments_left} payments left")
     return 0
 
 

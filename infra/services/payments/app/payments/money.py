@@ -7,9 +7,9 @@ from decimal import Decimal
 
 #: Digits after the point, by ISO 4217; a currency that is not here is refused rather than guessed.
 MINOR_DIGITS = {
-    "AED": 2, "BGN": 2, "BHD": 3, "CHF": 2, "CZK": 2, "DKK": 2, "EGP": 2, "EUR": 2, "GBP": 2, "HUF": 2, "ILS": 2, "ISK": 0,
-    "JOD": 3, "KES": 2, "KWD": 3, "MAD": 2, "NGN": 2, "NOK": 2, "OMR": 3, "PLN": 2, "QAR": 2, "RON": 2, "SAR": 2, "SEK": 2,
-    "TND": 3, "TRY": 2, "UAH": 2, "USD": 2, "ZAR": 2,
+    "AED": 2, "BGN": 2, "BHD": 3, "CHF": 2, "CZK": 2, "DKK": 2, "EGP": 2, "EUR": 2, "GBP": 2, "HUF": 2, "ILS": 2,
+    "ISK": 0, "JOD": 3, "KES": 2, "KWD": 3, "MAD": 2, "NGN": 2, "NOK": 2, "OMR": 3, "PLN": 2, "QAR": 2, "RON": 2,
+    "SAR": 2, "SEK": 2, "TND": 3, "TRY": 2, "UAH": 2, "USD": 2, "ZAR": 2,
 }  # fmt: skip
 
 _AMOUNT = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,3})?", re.ASCII)

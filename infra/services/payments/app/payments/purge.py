@@ -21,7 +21,7 @@ class Purged:
 
 
 def purge_synthetic(database: str, accounts_prefix: str) -> Purged:
-    """Remove payments marked synthetic, with their ledger rows, in one transaction that is undone unless its checks hold.
+    """Remove payments marked synthetic, with their ledger rows: in one transaction, undone unless its checks hold.
 
     Checked: every marked payment is on an account that starts with `accounts_prefix` (a harness that touched a
     customer's account must be noticed, not tidied away), no mark is left, the ledger sums to zero in every
@@ -43,9 +43,10 @@ def purge_synthetic(database: str, accounts_prefix: str) -> Purged:
 
 
 def _refuse_strangers(connection: psycopg.Connection, prefix: str) -> None:
-    strangers = _one(connection, "SELECT count(*) FROM payments WHERE synthetic AND NOT starts_with(account, %s)", prefix)
+    query = "SELECT count(*) FROM payments WHERE synthetic AND NOT starts_with(account, %s)"
+    strangers = _one(connection, query, prefix)
     if strangers:
-        raise PurgeError(f"{strangers} synthetic payments are on accounts that do not start with {prefix!r}: look at them")
+        raise PurgeError(f"{strangers} synthetic payments are on accounts that do not start with {prefix!r}")
 
 
 def _refuse_imbalance(connection: psycopg.Connection) -> None:
@@ -68,5 +69,5 @@ def _balances(connection: psycopg.Connection, prefix: str) -> dict[tuple[str, st
 
 
 def _one(connection: psycopg.Connection, query: str, *values: object) -> int:
-    row = connection.execute(query, values).fetchone()  # type: ignore[arg-type]
+    row = connection.execute(query, values).fetchone()
     return int(row[0]) if row else 0

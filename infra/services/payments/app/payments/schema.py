@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-#: In order; each runs once, in a transaction of its own. Append, never edit: both sides of a cutover share the database.
+#: In order; each runs once, in a transaction of its own. Append, never edit: both sides of a cutover share a database.
 STEPS = (
     """
     CREATE TABLE payments (
@@ -43,7 +43,7 @@ def version(connection: psycopg.Connection) -> int:
 
 
 def migrate(database: str) -> tuple[int, int]:
-    """Bring the database up to date, once however many try at the same time. Returns (version before, version after)."""
+    """Bring the database up to date, once however many try at the same time. Returns its version before and after."""
     with psycopg.connect(database, autocommit=True, connect_timeout=10) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         connection.execute(

@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
         self._drain_s = drain_s
         self._leave_at: float | None = None
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the name is uvicorn's
         """Not recorded as uvicorn would, which raises the signal again at the end: having drained is a clean exit."""
         if self._leave_at is not None:
             self.should_exit = True
@@ -75,7 +75,7 @@ def wait_for_database(settings: Settings) -> None:
             time.sleep(0.2)
     if found < len(schema.STEPS):
         raise StartError(
-            f"the database's schema is at {found}, this version needs {len(schema.STEPS)}: run python3 -m payments migrate"
+            f"the database's schema is at {found}, and {len(schema.STEPS)} is needed: run python3 -m payments migrate"
         )
 
 
@@ -83,7 +83,7 @@ async def _serve(settings: Settings) -> None:
     phase = Phase()
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
         settings.database,
-        min_size=settings.pool_size,  # all of them at once: the sum over all pods is a budget, and must hold from the start
+        min_size=settings.pool_size,  # all at once: the sum over all pods is a budget that must hold from the start
         max_size=settings.pool_size,
         timeout=_POOL_WAIT_S,
         kwargs={"autocommit": True},

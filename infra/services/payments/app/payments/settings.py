@@ -1,19 +1,21 @@
 """All settings come from the environment, are read once, and a wrong one ends the process with one clear line.
 
-    DATABASE_URL            or PGHOST, PGDATABASE, PGUSER (and PGPORT, PGPASSWORD): where PostgreSQL is      required
-    PARTNER_TOKEN           what the partner knows us by                                                     required to serve
-    PORT                    8080      TCP port of the service
-    BIND                    0.0.0.0   address it listens on
-    SERVICE_NAME            payments  name in logs and metrics
-    SERVED_BY               host name value of the header `x-served-by` (set it where several share a host name)
-    POOL_SIZE               5         connections to PostgreSQL, all opened at the start
-    MAX_IN_FLIGHT           16        requests worked on at the same time
-    QUEUE_LIMIT             64        requests that may wait for a place; beyond it 503 at once
-    QUEUE_WAIT_MS           1000      how long one of those waits before 503
-    PARTNER_DELAY_MS        50        how long the stubbed partner takes to answer
-    DRAIN_S                 0         after SIGTERM: go on serving this long, with `Connection: close` on every answer
-    GRACE_S                 15        after that: how long requests in flight may still take
-    START_WITHIN_S          30        how long to try for a first connection to PostgreSQL
+To serve it needs a database and PARTNER_TOKEN; the rest has defaults.
+
+DATABASE_URL      where PostgreSQL is; or PGHOST, PGDATABASE, PGUSER (and PGPORT, PGPASSWORD), as libpq knows them
+PARTNER_TOKEN     what the partner knows us by
+PORT              8080      TCP port of the service
+BIND              0.0.0.0   address it listens on
+SERVICE_NAME      payments  name in logs
+SERVED_BY         the host  value of the header `x-served-by`; set it where several share a host name
+POOL_SIZE         5         connections to PostgreSQL, all opened at the start
+MAX_IN_FLIGHT     16        requests worked on at the same time
+QUEUE_LIMIT       64        requests that may wait for a place; beyond it 503 at once
+QUEUE_WAIT_MS     1000      how long one of those waits before 503
+PARTNER_DELAY_MS  50        how long the stubbed partner takes to answer
+DRAIN_S           0         after SIGTERM: go on serving this long, with `Connection: close` on every answer
+GRACE_S           15        after that: how long requests in flight may still take
+START_WITHIN_S    30        how long to try for a first connection to PostgreSQL
 """
 
 from __future__ import annotations
