@@ -1,0 +1,176 @@
+"""HAProxy's configuration, written from rules and groups; it changes (and HAProxy reloads) only when these do.
+
+Weights and targets are not in it: they change through the runtime API. The settings make HAProxy behave as an
+Application Load Balancer does; docs/LOAD_BALANCER.md lists where it still differs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shiftproof.errors import LabError
+from shiftproof.lab.lb.desired import Condition, Desired, Group, Rule
+from shiftproof.lab.lb.slots import SHARES
+from shiftproof.model.marks import ID_HEADER, REHEARSAL_HEADER
+
+PLACES = 48
+"""Servers that stand ready in each group: more pods than a service of the lab can have, draining ones included."""
+
+OPEN = ".open"
+"""Ends the name of a group's second backend, used while none of its targets is healthy: an ALB then fails open."""
+
+CONDITION_FIELDS = ("path-pattern", "http-header", "host-header", "http-request-method")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where the load balancer keeps what it writes."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "haproxy.cfg"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "haproxy.sock"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "servers.state"
+
+    @property
+    def access_log(self) -> Path:
+        return self.folder / "access.log"
+
+    @property
+    def errors(self) -> Path:
+        return self.folder / "haproxy.err"
+
+    def map(self, rule: Rule) -> Path:
+        return self.folder / "maps" / f"{rule.key}.map"
+
+
+def render(desired: Desired, files: Files, bind: str) -> str:
+    """The whole configuration. Raises LabError for a condition that the lab cannot follow."""
+    parts = [_global(files), _DEFAULTS, _frontend(desired.rules, files, bind)]
+    parts += [_backends(group) for _, group in sorted(desired.groups.items()) if group.in_use]
+    parts.append("backend no-target\n")
+    return "\n".join(parts)
+
+
+def _global(files: Files) -> str:
+    return f"""global
+    stats socket {files.socket} mode 600 level admin expose-fd listeners
+    server-state-file {files.state}
+    nbthread 1
+    maxconn 8000
+    spread-checks 0
+    hard-stop-after 60s
+"""
+
+
+# 60 s idle and 10 s to connect are an ALB's own. A first request of a client may not reuse a connection ("safe"), later
+# ones do; idle connections to targets stay for the idle time-out, as stale ones must be able to hurt.
+_DEFAULTS = """defaults
+    mode http
+    retries 0
+    no option redispatch
+    option http-keep-alive
+    option forwardfor
+    http-reuse safe
+    default-server pool-purge-delay 60s
+    timeout client 60s
+    timeout server 60s
+    timeout http-request 60s
+    timeout http-keep-alive 60s
+    timeout connect 10s
+    timeout queue 60s
+    load-server-state-from-file global
+"""
+
+# One JSON object a line. Values from outside are cut short and escaped before they come here.
+_LOG_FORMAT = (
+    '{"t_us":%[date(0,us)],"id":"%[var(txn.id)]","rehearsal":"%[var(txn.rehearsal)]","method":"%[var(txn.method)]",'
+    '"path":"%[var(txn.path)]","backend":"%b","target":"%si:%sp","status":%ST,"end":"%ts",'
+    '"wait_ms":%Tw,"connect_ms":%Tc,"answer_ms":%Tr,"total_ms":%Ta}'
+)
+
+
+def _frontend(rules: Sequence[Rule], files: Files, bind: str) -> str:
+    lines = [
+        "frontend entry",
+        f"    bind {bind}",
+        # Log on this frontend alone: messages about servers would come between the lines of requests.
+        "    log stdout format raw local0 info",
+        f"    log-format {_quoted(_LOG_FORMAT)}",
+        f"    http-request set-var(txn.id) req.hdr({ID_HEADER}),bytes(0,64),json(utf8ps)",
+        f"    http-request set-var(txn.rehearsal) req.hdr({REHEARSAL_HEADER}),bytes(0,16),json(utf8ps)",
+        "    http-request set-var(txn.method) method,bytes(0,16),json(utf8ps)",
+        "    http-request set-var(txn.path) path,bytes(0,128),json(utf8ps)",
+        "    http-request set-header X-Forwarded-Proto http",
+    ]
+    for rule in rules:
+        tests = ["!{ var(txn.rule) -m found }", *(f"{{ {_acl(condition)} }}" for condition in rule.conditions)]
+        lines.append(f"    http-request set-var(txn.rule) str({rule.key}) if {' '.join(tests)}")
+    for rule in rules:
+        mine = f"{{ var(txn.rule) -m str {rule.key} }}"
+        if rule.weights:
+            lines.append(f"    http-request set-var(txn.group) rand({SHARES}),map({files.map(rule)}) if {mine}")
+        else:
+            lines.append(f"    http-request return status {rule.status} if {mine}")
+    lines += [
+        f"    use_backend %[var(txn.group)]{OPEN} if {{ var(txn.group),nbsrv eq 0 }}",
+        "    use_backend %[var(txn.group)]",
+        "    default_backend no-target",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _backends(group: Group) -> str:
+    request = f"meth GET uri {_quoted(group.check_path)} ver HTTP/1.1"
+    return f"""backend {group.name}
+    balance roundrobin
+    option httpchk
+    http-check send {request} hdr Host {group.name} hdr User-Agent ELB-HealthChecker/2.0
+    http-check expect status {group.check_codes}
+    timeout check {group.timeout_ms}ms
+    default-server inter {group.interval_ms}ms rise {group.rise} fall {group.fall}
+    server-template s 1-{PLACES} 127.0.0.1:1 check disabled
+
+backend {group.name}{OPEN}
+    balance roundrobin
+    server-template s 1-{PLACES} 127.0.0.1:1 disabled
+"""
+
+
+def _acl(condition: Condition) -> str:
+    """One ACL expression: any of the values, with AWS's wildcards. Header and host ignore case, paths do not."""
+    patterns = " ".join(_quoted(_regex(value)) for value in condition.values)
+    match condition.field:
+        case "path-pattern":
+            return f"path -m reg {patterns}"
+        case "http-header":
+            return f"req.fhdr({condition.name}) -m reg -i {patterns}"
+        case "host-header":
+            return f"req.hdr(host),field(1,:) -m reg -i {patterns}"
+        case "http-request-method":
+            return f"method -m reg {patterns}"
+    raise LabError(f"the lab's load balancer cannot follow a rule condition on {condition.field!r}")
+
+
+def _regex(value: str) -> str:
+    pieces = {"*": ".*", "?": "."}
+    return "^" + "".join(pieces.get(char, re.escape(char)) for char in value) + "$"
+
+
+def _quoted(text: str) -> str:
+    """As one word of HAProxy's configuration; strong quotes know no escape, so a quote inside cannot be written."""
+    if "'" in text or "\n" in text:
+        raise LabError(f"the lab's load balancer cannot take a quote or a line break in {text!r}")
+    return f"'{text}'"
