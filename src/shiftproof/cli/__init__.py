@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import typer
 
-from shiftproof.cli import doctor, lab
+from shiftproof.cli import doctor, gate, lab
 from shiftproof.errors import ShiftproofError
 
 COULD_NOT_RUN = 3
@@ -29,6 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(lab.app, name="lab")
+app.command("gate")(gate.gate)
+app.command("recover")(gate.recover)
 app.command("doctor")(doctor.doctor)
 
 
@@ -48,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
         return _say(f"{_what(error)}  ->  {_help_for(error)}")
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted")
-    except Exception as error:  # the last door: a fault of our own must not look like a verdict about the service
+    except Exception as error:  # noqa: BLE001 - the last door: our own fault must not look like a verdict
         traceback.print_exc()
         return _say(f"a fault in shiftproof itself: {type(error).__name__}: {error}")
 

@@ -1,0 +1,5 @@
+"""`python -m shiftproof`: the same as the `shiftproof` program."""
+
+from shiftproof.cli import main
+
+main()

@@ -1,0 +1,113 @@
+"""What a drill does to the two sides: each call marks itself on the clock and notes what it measured.
+
+Thin on purpose: a drill in suites/ reads as the drill it is, and the systems stay behind the ports.
+"""
+
+from __future__ import annotations
+
+from shiftproof.errors import FaultError, ServiceFault
+from shiftproof.gate.phases import OpenPhase, Phases
+from shiftproof.gate.settings import GateSettings
+from shiftproof.gate.traffic import TrafficShare
+from shiftproof.ports import Clock, Cluster, Experiment, Faults, Router, Weights
+
+STEADY_WITHIN_S = 60.0
+
+
+class ClusterDrills:
+    """The Kubernetes side of the service under test."""
+
+    def __init__(self, cluster: Cluster, phases: Phases, settings: GateSettings) -> None:
+        self._cluster = cluster
+        self._phases = phases
+        self._deadline_s = settings.service.objectives.deploy_within_s
+
+    def roll(self) -> None:
+        """A rolling update, as a deploy makes it. Raises ServiceFault when it does not end by the deadline."""
+        with self._phases.action("roll") as phase:
+            rollout = self._cluster.roll(self._deadline_s)
+            if phase is not None:
+                phase.facts.update(
+                    rollout_s=rollout.seconds,
+                    complete=rollout.complete,
+                    replicas=rollout.replicas,
+                    problem=rollout.problem,
+                )
+        if not rollout.complete:
+            raise ServiceFault(f"the rollout did not end: {rollout.problem}")
+
+    def settle(self) -> None:
+        """Wait until the Deployment is whole, so that the next phase starts clean."""
+        if not self._cluster.wait_steady(STEADY_WITHIN_S):
+            raise ServiceFault(f"the cluster side was not whole again within {STEADY_WITHIN_S:.0f} s")
+
+
+class RouterDrills:
+    """The weights of the `weighted` rehearsal rule. The customers' rule is never written here."""
+
+    def __init__(
+        self, router: Router, phases: Phases, traffic: TrafficShare, settings: GateSettings, clock: Clock, from_pct: int
+    ) -> None:
+        self._router = router
+        self._phases = phases
+        self._traffic = traffic
+        self._clock = clock
+        self._deadline_s = settings.service.objectives.rollback_within_s
+        self.from_pct = from_pct
+        self.to_pct = settings.to_pct
+
+    def shift(self) -> None:
+        """To the step's target weight; ends when traffic was seen to follow. Raises ServiceFault when it never does."""
+        self._write("shift", self.from_pct, self.to_pct)
+
+    def roll_back(self) -> None:
+        """Back to where the step started, timed by the last request that still went to the new side."""
+        self._write("rollback", self.to_pct, self.from_pct)
+
+    def reset(self) -> None:
+        """To where the step started, between repeats: not a rollback drill, so not timed."""
+        self._router.set_weights("weighted", Weights(legacy_pct=100 - self.from_pct, cluster_pct=self.from_pct))
+
+    def _write(self, what: str, from_pct: int, to_pct: int) -> None:
+        with self._phases.action(what, from_pct=from_pct, to_pct=to_pct) as phase:
+            began_ns = self._clock.now_ns()
+            self._router.set_weights("weighted", Weights(legacy_pct=100 - to_pct, cluster_pct=to_pct))
+            # Triples run only inside a phase: outside one there is no traffic to watch.
+            followed_s = self._traffic.wait_for(to_pct, began_ns, self._deadline_s) if phase is not None else None
+            self._note(phase, followed_s, from_pct, to_pct)
+        if phase is not None and followed_s is None:
+            raise ServiceFault(
+                f"the weights were written and read back as {to_pct}%, but traffic did not follow within "
+                f"{self._deadline_s:.0f} s (cluster share seen: {self._traffic.describe()})"
+            )
+
+    @staticmethod
+    def _note(phase: OpenPhase | None, followed_s: float | None, from_pct: int, to_pct: int) -> None:
+        if phase is not None:
+            phase.facts.update(seconds=followed_s, from_pct=from_pct, to_pct=to_pct)
+
+
+class ChaosDrills:
+    """Chaos Toolkit experiments, audited."""
+
+    def __init__(self, faults: Faults, phases: Phases, settings: GateSettings) -> None:
+        self._faults = faults
+        self._phases = phases
+        self._settings = settings
+
+    def run(self, experiment: Experiment) -> None:
+        """One experiment in the phase that is open. Raises FaultError when it proved nothing."""
+        phase = self._phases.current
+        repeat = phase.repeat if phase is not None else 1
+        with self._phases.action(experiment.name):
+            result = self._faults.run(experiment.name, self._settings.run_dir, repeat)
+        if phase is not None:
+            # The child's own span is tighter than ours, which includes its start-up.
+            phase.action_start_ns = result.action_start_ns
+            phase.action_end_ns = result.action_end_ns
+            phase.facts.update(result.facts, victims=list(result.victims))
+            phase.facts["effect"] = "confirmed" if result.problem is None else "not confirmed"
+        if result.problem is not None:
+            raise FaultError(f"{experiment.name}: {result.problem}")
+        if result.service_problem is not None:
+            raise ServiceFault(f"{experiment.name}: {result.service_problem}")

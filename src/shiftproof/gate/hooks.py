@@ -1,0 +1,140 @@
+"""A gate as a pytest run: opens the session, listens to every drill, and ends with the verdict's exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack
+
+import pytest
+
+from shiftproof.errors import ServiceFault, SetupError, ShiftproofError, UserError
+from shiftproof.gate.integrity import Integrity
+from shiftproof.gate.opening import Opened, Request, open_gate
+from shiftproof.gate.outcome import COULD_NOT_RUN, Outcome, write_outcome
+from shiftproof.gate.rehearsal import ClaimFailed
+from shiftproof.gate.session import GateSession
+from shiftproof.ports import Experiment
+from shiftproof.report.live import View, open_console, view_for
+
+
+class PreflightDrills:
+    """What the `preflight` fixture hands to a drill."""
+
+    def __init__(self, session: GateSession) -> None:
+        self._session = session
+
+    def prove(self, check: str) -> None:
+        """Run one check. Raises ClaimFailed when the service is not fit; what is our own fault ends the run."""
+        self._session.check(check)
+
+
+class GatePlugin:
+    """Registered by shiftproof.pytest_plugin when a service is named."""
+
+    NAME = "shiftproof-gate"
+
+    def __init__(self, request: Request, view: View | None = None) -> None:
+        self._request = request
+        # Opened before pytest captures output, so that the live view keeps its terminal.
+        self._view = view or view_for(open_console(to_stderr=True))
+        self._stack = ExitStack()
+        self._opened: Opened | None = None
+        self.outcome = Outcome()
+
+    @property
+    def session(self) -> GateSession:
+        assert self._opened is not None, "pytest_sessionstart opens it before any drill"
+        return self._opened.session
+
+    @property
+    def _integrity(self) -> Integrity:
+        return self.session.integrity
+
+    def experiments(self) -> list[Experiment]:
+        """Those that platform.yaml names for the service."""
+        return [] if self._opened is None else self._opened.experiments
+
+    # --- pytest's hooks, in the order they are called -------------------------------------------------------------
+
+    def pytest_sessionstart(self) -> None:
+        try:
+            self._opened = self._stack.enter_context(open_gate(self._request, self._view))
+        except ShiftproofError as error:
+            self._refuse(error)
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self._integrity.deselected += [item.name for item in items if _required(item)]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        self._listen(item, call, report)
+        return report
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self.outcome.error = SetupError("interrupted; faults undone and weights put back")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._opened is None:
+            session.exitstatus = COULD_NOT_RUN
+            return
+        try:
+            if self.outcome.error is None:
+                self.outcome.result, self.outcome.case = self.session.finish()
+        except ShiftproofError as error:
+            self.outcome.error = error
+        finally:
+            self._close()
+        self._write()
+        self._view.end(self.outcome.result if self.outcome.error is None else None)
+        session.exitstatus = self.outcome.exit_code
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _listen(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        error = call.excinfo.value if call.excinfo is not None else None
+        if report.skipped:
+            self._integrity.drill_skipped(item.name, _skip_reason(report))
+        elif report.passed and call.when == "call":
+            self._integrity.drill_passed(item.name)
+            if hasattr(report, "wasxfail"):
+                self._integrity.drill_skipped(item.name, "it was expected to fail")
+        elif isinstance(error, SetupError | UserError):
+            self.outcome.error = error
+            item.session.shouldstop = error.one_line()
+        elif error is not None and report.failed:
+            self._integrity.drill_broke(item.name, error)
+            if isinstance(error, ClaimFailed | ServiceFault):
+                # A clear FAIL stops early: nothing that follows could open the gate again.
+                item.session.shouldstop = str(error)
+
+    def _close(self) -> None:
+        try:
+            self._stack.close()
+        except ShiftproofError as error:
+            self.outcome.error = error
+
+    def _write(self) -> None:
+        assert self._opened is not None
+        try:
+            write_outcome(self.outcome, self._opened.settings)
+        except ShiftproofError as error:
+            self.outcome.error = error
+
+    def _refuse(self, error: ShiftproofError) -> None:
+        self.outcome.error = error
+        raise pytest.exit.Exception(error.one_line(), returncode=COULD_NOT_RUN)
+
+
+def _required(item: pytest.Item) -> bool:
+    """Every drill below suites/ is; a team may mark one of its own `optional`."""
+    return item.get_closest_marker("optional") is None
+
+
+def _skip_reason(report: pytest.TestReport) -> str:
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    return str(getattr(report, "wasxfail", "") or "skipped")

@@ -1,0 +1,111 @@
+"""The monitor: one thread that takes in events as they are recorded, shows them, and says when enough was seen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from shiftproof.errors import LoadError, ShiftproofError
+from shiftproof.judge import LiveJudge, PhaseCount
+from shiftproof.model.event import Events, no_events
+from shiftproof.ports import RunningLoad
+
+if TYPE_CHECKING:
+    from shiftproof.gate.phases import OpenPhase
+
+TICK_S = 0.2  # a total outage must be decided within seconds; this is how often we look
+
+
+class Monitor:
+    """Feeds the live judge. `checkpoint` is called by the drill's clock, and raises what the thread has found.
+
+    on_counts: called at every tick with what the live judge counted, a phase each (for the view).
+    """
+
+    def __init__(
+        self, load: RunningLoad, live: LiveJudge, rate_per_s: float, on_counts: Callable[[Sequence[PhaseCount]], None]
+    ) -> None:
+        self.rate_per_s = rate_per_s
+        self._load = load
+        self._live = live
+        self._on_counts = on_counts
+        self._batches: list[Events] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._found: ShiftproofError | None = None
+        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread, then take in what came last. Safe to call twice."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def checkpoint(self) -> None:
+        """Raises ClearFail once the live judge has decided, LoadError once the load has died."""
+        if self._found is not None and not self._stop.is_set():
+            raise self._found
+
+    def take_in(self) -> None:
+        """Read what is new; also called once after the load has stopped."""
+        events = self._load.new_events()
+        if len(events) == 0:
+            return
+        with self._lock:
+            self._batches.append(events)
+            self._live.feed(events)
+
+    def events(self) -> Events:
+        """All events so far, in the order written."""
+        with self._lock:
+            return np.concatenate(self._batches) if self._batches else no_events()
+
+    def events_since(self, since_ns: int) -> Events:
+        """Events intended at `since_ns` or later; looks at late batches only."""
+        with self._lock:
+            recent = [batch for batch in self._batches if len(batch) and batch["intended_ns"].max() >= since_ns]
+        if not recent:
+            return no_events()
+        events = np.concatenate(recent)
+        return events[events["intended_ns"] >= since_ns]
+
+    def pairs_in_phase(self) -> int:
+        """Complete pairs of the phase that is open."""
+        with self._lock:
+            present = self._live.present()
+            return present.pairs if present is not None else 0
+
+    def phase_started(self, phase: OpenPhase) -> None:
+        with self._lock:
+            self._live.phase_starts(phase.name, phase.kind, phase.repeat, phase.start_ns, phase.budget)
+
+    def action_started(self, t_ns: int) -> None:
+        with self._lock:
+            self._live.action_starts(t_ns)
+
+    def phase_ended(self, end_ns: int) -> None:
+        with self._lock:
+            self._live.phase_ends(end_ns)
+
+    def _run(self) -> None:
+        while not self._stop.wait(TICK_S):
+            try:
+                self.take_in()
+                self._look()
+            except ShiftproofError as error:
+                self._found = error
+                return
+
+    def _look(self) -> None:
+        with self._lock:
+            counts = self._live.counts()
+        self._on_counts(counts)
+        self._live.check()
+        if not self._load.alive():
+            raise LoadError("the load child died while the rehearsal was under way")

@@ -1,0 +1,135 @@
+"""Opening a gate: read what was asked, take the lock, undo what an earlier run left, plant, connect."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shiftproof.errors import SetupError, UserError
+from shiftproof.gate.clock import RunClock, take_anchor
+from shiftproof.gate.config import config_hash, experiments_dir, find_target, read_platform, service
+from shiftproof.gate.defects import planted, read_defect
+from shiftproof.gate.identity import new_run_id
+from shiftproof.gate.session import GateSession
+from shiftproof.gate.settings import FULL, QUICK, GateSettings
+from shiftproof.gate.undo import recover_all
+from shiftproof.gate.wiring import connect
+from shiftproof.gate.world import scope_of
+from shiftproof.model.platform import Service, Target
+from shiftproof.ports import Experiment
+from shiftproof.report.live import View
+from shiftproof.safety.journal import Journal, journal_dir
+from shiftproof.safety.lock import exclusive
+from shiftproof.safety.windows import refuse_in_window
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the person asked for, before anything was read."""
+
+    service: str
+    to_pct: int
+    target: str = "lab"
+    infra_dir: Path = Path("infra")
+    run_dir: Path | None = None
+    quick: bool = False
+    seed: int | None = None
+    operator: str = ""
+    ticket: str = ""
+    defect: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A gate that is open for drills."""
+
+    settings: GateSettings
+    session: GateSession
+    experiments: list[Experiment]
+
+
+def target_of(request: Request) -> Target:
+    """The target's file; raises UserError for an unknown one."""
+    return find_target(request.infra_dir, request.target)
+
+
+def check_request(request: Request) -> None:
+    """What can be known to be wrong without a lab: raises UserError or ConfigError."""
+    if not 0 <= request.to_pct <= 100:
+        raise UserError(f"--to {request.to_pct}: a weight is 0 to 100 percent")
+    service(read_platform(request.infra_dir), request.service)
+    target_of(request)
+    if request.defect is not None:
+        read_defect(request.defect)
+
+
+def settings_for(request: Request) -> GateSettings:
+    """Read and check everything a person wrote. Raises UserError or ConfigError; makes the run's folder."""
+    check_request(request)
+    platform = read_platform(request.infra_dir)
+    target = target_of(request)
+    chosen = service(platform, request.service)
+    run_id = new_run_id()
+    return GateSettings(
+        platform=platform,
+        service=chosen,
+        target=target,
+        infra_dir=request.infra_dir,
+        to_pct=request.to_pct,
+        depth=QUICK if request.quick else FULL,
+        run_id=run_id,
+        run_dir=_run_dir(request, run_id),
+        seed=secrets.randbelow(2**31) if request.seed is None else request.seed,
+        operator=request.operator or getpass.getuser(),
+        ticket=request.ticket,
+        config_hash=config_hash(platform, target, _experiment_files(request, chosen)),
+        defect=request.defect,
+    )
+
+
+@contextmanager
+def open_gate(request: Request, view: View) -> Iterator[Opened]:
+    """Everything from the lock to the first drill; undoes it all in reverse, whatever happens in between."""
+    settings = settings_for(request)
+    refuse_in_window(settings.platform.windows, settings.target, datetime.now(UTC))
+    defect = read_defect(request.defect) if request.defect is not None else None
+    with exclusive(f"gate {request.service} --to {request.to_pct}"):
+        _say_recovered(view, settings)
+        scope = scope_of(settings.target)
+        # Children (chaos experiments) write to the same journal in the name of the same run.
+        os.environ.update(SHIFTPROOF_RUN=settings.run_id, SHIFTPROOF_SCOPE=scope)
+        journal = Journal(journal_dir(), run_id=settings.run_id, scope=scope)
+        anchor_ns = take_anchor()
+        clock = RunClock(anchor_ns)
+        parts = connect(settings, journal, clock, anchor_ns)
+        experiments = [parts.faults.experiment(name) for name in settings.service.experiments]
+        with planted(defect, settings.target, journal), GateSession(settings, parts, clock, journal, view) as session:
+            yield Opened(settings, session, experiments)
+
+
+def _experiment_files(request: Request, chosen: Service) -> list[Path]:
+    return [experiments_dir(request.infra_dir) / f"{name}.yaml" for name in chosen.experiments]
+
+
+def _run_dir(request: Request, run_id: str) -> Path:
+    started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    path = request.run_dir or Path("reports") / f"{started}-{request.service}-{run_id}"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"cannot write to {path}: {error.strerror}", hint="free some space or name another folder"
+        ) from error
+    return path.resolve()
+
+
+def _say_recovered(view: View, settings: GateSettings) -> None:
+    recovery = recover_all(settings.target)
+    for entry in recovery.undone:
+        view.note(f"put back what an earlier run left: {entry.kind} of {entry.subject} (run {entry.run_id or '?'})")

@@ -1,0 +1,45 @@
+"""What one gate was asked to do: everything known before the first request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shiftproof.model.platform import Platform, Service, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much evidence a PASS needs. `--quick` trades certainty for time and says so in the verdict."""
+
+    ruled_out_rate: float  # a PASS rules out this rate of attributed failures, at 99%
+    pairs_per_action: int  # for each repeat of a graceful action
+    repeats: int  # of each graceful action
+    soak_s: float  # of the steady phase, at least: statistics say nothing about minute 5
+
+
+FULL = Depth(ruled_out_rate=0.001, pairs_per_action=1000, repeats=3, soak_s=10)
+QUICK = Depth(ruled_out_rate=0.01, pairs_per_action=250, repeats=3, soak_s=5)
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """One gate. Percentages are of the cluster side."""
+
+    platform: Platform
+    service: Service
+    target: Target
+    infra_dir: Path
+    to_pct: int
+    depth: Depth
+    run_id: str
+    run_dir: Path
+    seed: int
+    operator: str
+    ticket: str
+    config_hash: str
+    defect: Path | None = None
+
+    @property
+    def quick(self) -> bool:
+        return self.depth is QUICK

@@ -1,0 +1,115 @@
+"""What runs while drills run: the load of pairs, the customers, the watchers and the monitor, as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from shiftproof.errors import MeasureError
+from shiftproof.gate.clock import RunClock
+from shiftproof.gate.monitor import Monitor
+from shiftproof.gate.notes import Notes, merge_timelines
+from shiftproof.gate.parts import Parts
+from shiftproof.gate.phases import Phases
+from shiftproof.gate.settings import Depth
+from shiftproof.judge import LiveJudge, PhaseCount, pair_up
+from shiftproof.model.event import Failure, request_id
+from shiftproof.model.history import CustomersReport, Happening, History, LbRecord, LoadReport
+from shiftproof.ports import RunningLoad
+
+ARRIVAL_GRACE_S = 0.3  # on top of the request time-out: the recorder's own flush
+FAILED_LOOKED_UP = 5000  # failed requests looked up in the load balancer's log; more say nothing new
+
+
+class Underway:
+    """The rehearsal's machinery between its first request and its last. Close it in any case."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        clock: RunClock,
+        notes: Notes,
+        live: LiveJudge,
+        depth: Depth,
+        run_dir: Path,
+        on_counts: Callable[[Sequence[PhaseCount]], None],
+    ) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._notes = notes
+        self._started_ns = clock.now_ns()
+        self._load_report: LoadReport | None = None
+        with ExitStack() as stack:
+            for watcher in parts.watchers:
+                stack.callback(watcher.stop)
+                watcher.start()
+            stack.callback(parts.customers.stop)
+            parts.customers.start()
+            self._load: RunningLoad = parts.load.start(parts.load_plan, run_dir, "pairs")
+            stack.callback(self._load.stop)
+            self.monitor = Monitor(self._load, live, parts.load_plan.rate_per_s, on_counts)
+            stack.callback(self.monitor.stop)
+            self.monitor.start()
+            self._closing = stack.pop_all()
+        self.phases = Phases(clock, self._load, self.monitor, notes, depth)
+
+    def close(self) -> None:
+        """Stop the monitor and the load, account for the load, then the rest. Safe to call twice."""
+        if self._load_report is None:
+            self.monitor.stop()
+            self._load_report = self._load.stop()
+            self.monitor.take_in()
+        self._closing.close()
+
+    def wait_for_answers(self) -> None:
+        """Let the requests of the phases that ended be answered or time out, so that they can be judged."""
+        if not self.phases.closed:
+            return
+        last = self.phases.closed[-1]
+        timeout_s = self._parts.load_plan.timeout_s
+        tail = replace(last, start_ns=max(last.start_ns, last.end_ns - int(timeout_s * 1e9)))
+        give_up_ns = last.end_ns + int((timeout_s + ARRIVAL_GRACE_S) * 1e9)
+        self._clock.sleep(ARRIVAL_GRACE_S)
+        while self._clock.now_ns() < give_up_ns:
+            pairs = pair_up(self.monitor.events_since(tail.start_ns), (tail,))
+            if pairs.complete[pairs.rows(0)].all():
+                return
+            self._clock.sleep(0.1)
+
+    def timeline(self) -> tuple[Happening, ...]:
+        return merge_timelines(self._notes.happenings(), *(watcher.happenings() for watcher in self._parts.watchers))
+
+    def gaps(self) -> tuple[str, ...]:
+        """Why the timeline is not whole, a sentence for each watcher with a gap."""
+        return tuple(problem for watcher in self._parts.watchers if (problem := watcher.problem()))
+
+    def history(self) -> History:
+        """All so far; after `close`, all there is."""
+        events = self.monitor.events()
+        events = events[events["intended_ns"].argsort(kind="stable")]
+        failed = events[events["failure"] != Failure.NONE][:FAILED_LOOKED_UP]
+        ids = [request_id(int(event["pair"]), int(event["side"])) for event in failed]
+        return History(
+            started_ns=self._started_ns,
+            phases=self.phases.closed,
+            events=events,
+            operations=tuple(str(operation["name"]) for operation in self._parts.load_plan.operations),
+            servers=self._load.servers(),
+            timeline=self.timeline(),
+            lb_records=tuple(self._lookup(ids)) if ids else (),
+            load=self._load_report,
+            customers=self._customers(),
+        )
+
+    def _lookup(self, ids: list[str]) -> list[LbRecord]:
+        try:
+            return list(self._parts.access_log.failed(ids, self._started_ns))
+        except MeasureError as error:
+            # The log names culprits; without it the verdict stands on the pairs alone, and the page says so.
+            self._notes.add("watcher.gap", "access-log", str(error))
+            return []
+
+    def _customers(self) -> CustomersReport | None:
+        return self._parts.customers.report() if self._load_report is not None else None

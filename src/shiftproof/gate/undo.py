@@ -1,0 +1,43 @@
+"""Which handler undoes which kind of journal entry. The only list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from shiftproof.gate.world import scope_of
+from shiftproof.model.platform import Target
+from shiftproof.safety.journal import Journal, journal_dir
+from shiftproof.safety.recover import Recovery, UndoHandler, recover
+
+# By name, so that nothing heavy is imported when there is nothing to undo.
+HANDLERS = {
+    "weights": "shiftproof.adapters.elbv2:undo_weights",
+    "router-lag": "shiftproof.adapters.elbv2:undo_lag",
+    "node-power": "shiftproof.chaos.undo:restore_node_power",
+    "node-cordon": "shiftproof.chaos.undo:uncordon",
+    "object": "shiftproof.adapters.kubernetes:restore_object",
+}
+
+
+def handlers() -> dict[str, UndoHandler]:
+    """Every handler, imported when first called."""
+    return {kind: _lazy(place) for kind, place in HANDLERS.items()}
+
+
+def recover_all(target: Target) -> Recovery:
+    """Undo what an earlier run left. Call it with the lock held. Raises UndoError that lists what is left."""
+    journal = Journal(journal_dir())
+    if not journal.pending():
+        return Recovery((), ())
+    return recover(journal, handlers(), scope=scope_of(target))
+
+
+def _lazy(place: str) -> UndoHandler:
+    module, _, function = place.partition(":")
+
+    def handler(payload: Mapping[str, Any]) -> None:
+        getattr(import_module(module), function)(payload)
+
+    return handler

@@ -1,0 +1,31 @@
+"""Where we are: inside the lab or on the way to an account; and what an undo entry belongs to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from shiftproof.errors import SetupError
+from shiftproof.lab.enter import in_lab, reexec_inside, require_lab
+from shiftproof.model.platform import Target
+
+
+def enter(target: Target, argv: Sequence[str]) -> None:
+    """For the lab: become `argv` inside its network and mounts, as the same process. Returns when already there.
+
+    Raises SetupError when not root, LabError when no lab is up.
+    """
+    if target.kind != "lab" or in_lab():
+        return
+    if os.geteuid() != 0:
+        raise SetupError("the lab is made of namespaces, which only root may enter", hint="run as root")
+    require_lab()
+    reexec_inside(argv)
+
+
+def scope_of(target: Target) -> str:
+    """What the undo journal ties entries to: one life of the lab, or the account. Part of each entry."""
+    if target.kind == "lab":
+        lab = require_lab()
+        return f"lab:{lab.init_pid}:{lab.started_ticks}"
+    return f"{target.kind}:{target.name}"
