@@ -2,6 +2,7 @@
 
 from shiftproof.adapters.kubernetes.api import Api, KubernetesError, connect
 from shiftproof.adapters.kubernetes.cluster import KubernetesCluster
+from shiftproof.adapters.kubernetes.objects import restore_object
 from shiftproof.adapters.kubernetes.watch import KubernetesWatcher
 
-__all__ = ["Api", "KubernetesCluster", "KubernetesError", "KubernetesWatcher", "connect"]
+__all__ = ["Api", "KubernetesCluster", "KubernetesError", "KubernetesWatcher", "connect", "restore_object"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shiftproof.adapters.kubernetes import paths
 from shiftproof.adapters.kubernetes.api import Api, Json, KubernetesError
 from shiftproof.adapters.kubernetes.digest import ROLLED, digest, referenced
+from shiftproof.adapters.kubernetes.objects import cleaned
 from shiftproof.adapters.kubernetes.pods import (
     HOPELESS,
     condition,
@@ -160,7 +161,7 @@ class KubernetesCluster:
             "kind": "Deployment",
             "namespace": self._service.namespace,
             "name": self._service.deployment,
-            "before": before,
+            "before": cleaned(before),
         }
 
     def _view(self) -> _View:
