@@ -9,7 +9,7 @@ app = typer.Typer(help="The embedded lab: a real Kubernetes inside one Linux mac
 
 @app.command()
 def build() -> None:
-    """Make what the lab lacks: Kubernetes and its companions from source, and the images. Does nothing when all is there."""
+    """Make what the lab lacks: Kubernetes and companions from source, and images. Does nothing when all is there."""
     from rich.console import Console
 
     from shiftproof.lab.setup import steps

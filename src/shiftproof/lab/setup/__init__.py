@@ -1,6 +1,7 @@
 """From a bare Debian 12 machine to one where the lab can start.
 
-The rest of the lab asks here for what was built: `program("kubelet")`, `image_tar("payments")`, `app_folder("payments")`,
+The rest of the lab asks here for what was built: `program("kubelet")`, `image_tar("payments")`,
+`app_folder("payments")`,
 `lab_reference("payments")`, `start_spec("payments")`. Each raises SetupError, with the command that mends it, when the
 thing is missing.
 """

@@ -28,7 +28,9 @@ def recipe(service: Path) -> list[bytes]:
     try:
         return [part for file in files for part in (str(file.relative_to(service)).encode(), file.read_bytes())]
     except OSError as error:
-        raise SetupError(f"the service {service.name} cannot be read: {error}", hint="git status infra/services") from error
+        raise SetupError(
+            f"the service {service.name} cannot be read: {error}", hint="git status infra/services"
+        ) from error
 
 
 def _counts(path: Path) -> bool:
@@ -45,8 +47,8 @@ def make(service: Path, package: str, folder: Path, ticker: Ticker) -> None:
         "--output-file", requirements,
     ]  # fmt: skip
     installing: list[str | Path] = [
-        uv, "pip", "install", "--quiet", "--target", folder, "--python", PYTHON, "--require-hashes", "--only-binary", ":all:",
-        "--link-mode", "copy", "--requirements", requirements,
+        uv, "pip", "install", "--quiet", "--target", folder, "--python", PYTHON, "--require-hashes", "--only-binary",
+        ":all:", "--link-mode", "copy", "--requirements", requirements,
     ]  # fmt: skip
     try:
         run(exporting, folder=service / _SOURCE)

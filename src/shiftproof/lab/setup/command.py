@@ -56,10 +56,14 @@ class CommandFailed(Exception):
     def as_setup_error(self, what: str, mend: str) -> SetupError:
         """One clear line: a full disk and a missing network are told apart from a build that is broken."""
         if self._line_with(_DISK_WORDS):
-            return SetupError(f"{what}: the disk is full", hint="free some space, or set SHIFTPROOF_CACHE to a larger disk")
+            return SetupError(
+                f"{what}: the disk is full", hint="free some space, or set SHIFTPROOF_CACHE to a larger disk"
+            )
         unreachable = self._line_with(_NETWORK_WORDS)
         if unreachable:
-            return SetupError(f"{what}: could not download: {_short(unreachable)}", hint=f"check the network, then {mend}")
+            return SetupError(
+                f"{what}: could not download: {_short(unreachable)}", hint=f"check the network, then {mend}"
+            )
         return SetupError(f"{what}: {self.program} failed: {_short(self.telling_line())}", hint=mend)
 
 

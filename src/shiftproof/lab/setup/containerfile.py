@@ -27,7 +27,7 @@ class StartSpec:
 
 
 def read(file: Path) -> StartSpec:
-    """Raises ConfigError, with the line, for a file that is missing, has no CMD or ENTRYPOINT, or has one in shell form."""
+    """Raises ConfigError, with the line: a file that is missing, has no CMD or ENTRYPOINT, or has one in shell form."""
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:

@@ -1,7 +1,7 @@
 """The lab's container images, made without a container builder and kept in the cache.
 
-`base` is one layer (rootfs.py), `pause` one busybox, and each service is the base layer and an app layer. The unpacked app
-folder of a service, `<cache>/images/<service>-<key>/app`, is what the legacy VMs run: the very same files.
+`base` is one layer (rootfs.py), `pause` one busybox, and each service is the base layer and an app layer. The unpacked
+app folder of a service, `<cache>/images/<service>-<key>/app`, is what the legacy VMs run: the very same files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ _ABOUT = "about.json"
 _FORMAT = b"1"  # raise when the way images are written changes
 _BUSYBOX = Path("/bin/busybox")
 # Process 1 of a pod's sandbox: sleeps, reaps what is handed to it, and leaves at once when told to.
-_PAUSE_COMMAND = ("/bin/busybox", "sh", "-c", "trap 'exit 0' TERM INT; while :; do /bin/busybox sleep 86400 & wait $!; done")
+_PAUSE_COMMAND = (
+    "/bin/busybox",
+    "sh",
+    "-c",
+    "trap 'exit 0' TERM INT; while :; do /bin/busybox sleep 86400 & wait $!; done",
+)
 
 
 def entry(name: str) -> store.Entry:

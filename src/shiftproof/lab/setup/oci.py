@@ -1,7 +1,8 @@
 """Write OCI image layouts, byte for byte the same for the same contents.
 
-Entries are sorted, owners and times fixed, nothing is compressed: an unpacked layer imports faster, and its digest does not
-hang on the version of a compressor. Layouts: https://github.com/opencontainers/image-spec (image-layout, manifest, config).
+Entries are sorted, owners and times fixed, nothing is compressed: an unpacked layer imports faster, and its digest
+does not hang on the version of a compressor. Layouts: https://github.com/opencontainers/image-spec (image-layout,
+manifest, config).
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def open_layer(layer: Path) -> Layer:
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
     entry = tar.gettarinfo(path, name)
-    if entry is None or not (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk()):
+    if not (entry.isreg() or entry.isdir() or entry.issym() or entry.islnk()):
         return
     _fix(entry)
     if entry.isreg():

@@ -21,7 +21,9 @@ def wanted(file: Path | None = None) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise SetupError(f"the list of Debian packages cannot be read: {error}", hint="git checkout infra/lab") from error
+        raise SetupError(
+            f"the list of Debian packages cannot be read: {error}", hint="git checkout infra/lab"
+        ) from error
     names = (line.partition("#")[0].strip() for line in lines)
     return [name for name in names if name]
 

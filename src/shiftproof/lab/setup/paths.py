@@ -17,7 +17,8 @@ CACHE_VARIABLE = "SHIFTPROOF_CACHE"
 def project_root() -> Path:
     """The clone: the folder that holds `infra/lab`. Raises SetupError when Shiftproof runs without one.
 
-    Looks above this file first (the environment that `make setup` makes is an editable one), then above the current folder.
+    Looks above this file first (the environment that `make setup` makes is an editable one), then above the current
+    folder.
     """
     for start in (Path(__file__).resolve(), Path.cwd() / "_"):
         for folder in start.parents:

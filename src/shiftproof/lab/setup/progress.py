@@ -48,7 +48,7 @@ class LiveTicker:
 
 
 class PlainTicker:
-    """A line at each new stage, and at every 20% of a count; never more, so that a build log stays readable."""
+    """A line at each new stage, and at every 20% of a count; details never, so that a build log stays readable."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -58,7 +58,12 @@ class PlainTicker:
         self._shown = ""
 
     def update(
-        self, *, done: int | None = None, total: int | None = None, note: str | None = None, detail: str | None = None
+        self,
+        *,
+        done: int | None = None,
+        total: int | None = None,
+        note: str | None = None,
+        detail: str | None = None,  # noqa: ARG002
     ) -> None:
         self._total = total if total is not None else self._total
         self._done = done if done is not None else self._done
@@ -81,7 +86,9 @@ def shown(title: str, console: Console, now: Callable[[], float] = time.monotoni
     start_s = now()
 
     def say(mark: str, text: str) -> None:
-        console.print(f"{mark}  {title}{text}  ({duration(now() - start_s)})", markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"{mark}  {title}{text}  ({duration(now() - start_s)})", markup=False, highlight=False, soft_wrap=True
+        )
 
     if console.is_terminal:
         columns = (

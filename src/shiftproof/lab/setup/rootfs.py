@@ -23,9 +23,22 @@ _BUSYBOX = Path("/bin/busybox")
 APP_ID = 10001
 """User and group of services inside their containers."""
 
-_FOLDERS = {"app": 0o755, "dev": 0o755, "etc": 0o755, "proc": 0o555, "run": 0o755, "sys": 0o555, "tmp": 0o1777, "var/tmp": 0o1777}
+_FOLDERS = {
+    "app": 0o755,
+    "dev": 0o755,
+    "etc": 0o755,
+    "proc": 0o555,
+    "run": 0o755,
+    "sys": 0o555,
+    "tmp": 0o1777,
+    "var/tmp": 0o1777,
+}
 _FILES = {
-    "etc/passwd": f"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\napp:x:{APP_ID}:{APP_ID}:app:/app:/bin/sh\n",
+    "etc/passwd": (
+        "root:x:0:0:root:/root:/bin/sh\n"
+        "nobody:x:65534:65534:nobody:/:/bin/false\n"
+        f"app:x:{APP_ID}:{APP_ID}:app:/app:/bin/sh\n"
+    ),
     "etc/group": f"root:x:0:\nnogroup:x:65534:\napp:x:{APP_ID}:\n",
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n",
 }
@@ -35,8 +48,9 @@ _DROPPED = (
     "usr/share/pixmaps", "usr/share/applications", "usr/share/bug", "usr/share/binfmts", "usr/share/python3",
     "usr/lib/x86_64-linux-gnu/perl-base", "usr/lib/python3.11/test", "usr/lib/python3.11/idlelib",
     "usr/lib/python3.11/tkinter", "usr/lib/python3.11/lib2to3", "usr/lib/python3.11/ensurepip",
-    "usr/lib/python3.11/pydoc_data", "usr/lib/python3.11/__pycache__", "usr/share/zoneinfo/right", "usr/share/zoneinfo/posix",
-    "var/cache", "var/lib/dpkg", "var/lib/apt", "etc/apt", "etc/dpkg", "etc/cron.daily", "etc/logrotate.d", "boot", "media", "mnt", "srv",
+    "usr/lib/python3.11/pydoc_data", "usr/lib/python3.11/__pycache__", "usr/share/zoneinfo/right",
+    "usr/share/zoneinfo/posix", "var/cache", "var/lib/dpkg", "var/lib/apt", "etc/apt", "etc/dpkg", "etc/cron.daily",
+    "etc/logrotate.d", "boot", "media", "mnt", "srv",
 )  # fmt: skip
 
 
@@ -46,7 +60,7 @@ def recipe() -> bytes:
 
 
 def make(folder: Path, ticker: Ticker) -> None:
-    """Fill `folder` (which must not exist) with the root file system. Raises SetupError: no network, no sources, no disk."""
+    """Fill `folder`, which must not exist, with the root file system. Raises SetupError: no network, source or disk."""
     sources = folder.with_name("debian.list")
     sources.write_text("".join(f"{line}\n" for line in debian_sources()), encoding="utf-8")
     words: list[str | Path] = [
@@ -55,7 +69,9 @@ def make(folder: Path, ticker: Ticker) -> None:
     ]  # fmt: skip
     environment = os.environ | {"SOURCE_DATE_EPOCH": str(oci.EPOCH_S)}
     try:
-        run(words, environment=environment, on_line=lambda line: ticker.update(note="Debian packages", detail=line[:60]))
+        run(
+            words, environment=environment, on_line=lambda line: ticker.update(note="Debian packages", detail=line[:60])
+        )
         ticker.update(note="trimming and compiling")
         _finish(folder)
     except CommandFailed as error:
@@ -69,14 +85,24 @@ def debian_sources(listing: list[str] | None = None) -> list[str]:
     `listing` has a line "ORIGIN|URI|SUITE|COMPONENT" an index; "$(ORIGIN)" or "" where apt has not fetched it yet.
     """
     if listing is None:
-        listing = run(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)", "Created-By: Packages"])
+        listing = run(
+            [
+                "apt-get",
+                "indextargets",
+                "--format",
+                "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)",
+                "Created-By: Packages",
+            ]
+        )
     rows = [tuple(line.split("|")) for line in listing if line.count("|") == 3]
     suites = (SUITE, f"{SUITE}-updates", f"{SUITE}-security")
     fitting = [row for row in rows if row[2] in suites and row[3] == "main"]
     # Other people's archives may call themselves "bookworm main" too; Debian's key does not vouch for those.
     chosen = [row for row in fitting if row[0] == "Debian"] or [row for row in fitting if row[0] in ("", "$(ORIGIN)")]
     if not any(row[2] == SUITE for row in chosen):
-        raise SetupError(f"apt knows no source of Debian's {SUITE} packages", hint="add Debian 12's main archive to apt's sources")
+        raise SetupError(
+            f"apt knows no source of Debian's {SUITE} packages", hint="add Debian 12's main archive to apt's sources"
+        )
     signed = f"[signed-by={_KEYRING}] " if _KEYRING.is_file() else ""
     return list(dict.fromkeys(f"deb {signed}{uri} {suite} {component}" for _, uri, suite, component in chosen))
 
@@ -105,7 +131,8 @@ def link_busybox(folder: Path) -> None:
 def compile_python(folder: Path, *, strip: Path, prefix: str = "/") -> None:
     """Compile all below `folder` once, so that no pod spends its start on it.
 
-    Checked by nobody afterwards (`unchecked-hash`): no time stamp gets into the files, so the layer stays deterministic.
+    Checked by nobody afterwards (`unchecked-hash`): no time stamp gets into the files, so the layer stays
+    deterministic.
     """
     words: list[str | Path] = [
         PYTHON, "-m", "compileall", "-q", "-f", "-j", "0", "--invalidation-mode", "unchecked-hash",

@@ -1,7 +1,8 @@
 """The steps from a bare machine to one where the lab can start, in order.
 
-`make setup` does those that need the machine's package manager (infra/lab/bootstrap.sh) and then calls `build`, which does
-the rest. Each step can say what is missing, and which command mends it: that is all that `shiftproof doctor` prints.
+`make setup` does those that need the machine's package manager (infra/lab/bootstrap.sh) and then calls `build`, which
+does the rest. Each step can say what is missing, and which command mends it: that is all that `shiftproof doctor`
+prints.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ _FREE_FOR_BUILD_GIB = 12  # seen at the peak of a cold set-up: 8.5 GiB, sources 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`problem` says in a phrase what is missing, None when all is there; it changes nothing. `make` mends it, where we can."""
+    """`problem` says in a phrase what is missing, None when all is there, and changes nothing; `make` mends it.
+
+    `mend` is the command, or change, for a person.
+    """
 
     name: str
     problem: Callable[[], str | None]
@@ -108,7 +112,11 @@ def _little_disk() -> str | None:
         return None
     folder = next(path for path in (cache_root(), *cache_root().parents) if path.is_dir())
     free_gib = shutil.disk_usage(folder).free / 2**30
-    return None if free_gib >= _FREE_FOR_BUILD_GIB else f"{free_gib:.1f} GiB free at {folder}, {_FREE_FOR_BUILD_GIB} GiB needed to build"
+    return (
+        None
+        if free_gib >= _FREE_FOR_BUILD_GIB
+        else f"{free_gib:.1f} GiB free at {folder}, {_FREE_FOR_BUILD_GIB} GiB needed to build"
+    )
 
 
 def _all_built() -> bool:

@@ -1,8 +1,9 @@
 """The cache: entries that are either wholly there or not there at all.
 
-An entry is a folder `<cache>/<shelf>/<name>-<key>`, made next to its final place and renamed into it once every byte is on
-disk. A manifest of sizes goes in last, so an entry that lost a file, or a file's end, is not taken as ready. One lock an
-entry: of two set-ups at once the second waits and then finds the work done. A folder left by a killed set-up is swept by the next.
+An entry is a folder `<cache>/<shelf>/<name>-<key>`, made next to its final place and renamed into it once every byte
+is on disk. A manifest of sizes goes in last, so an entry that lost a file, or a file's end, is not taken as ready. One
+lock an entry: of two set-ups at once the second waits and then finds the work done. A folder left by a killed set-up
+is swept by the next.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Entry:
 
 
 def key_of(*parts: bytes) -> str:
-    """12 hexadecimal digits that change when any part changes; each part is preceded by its length, so none can blend."""
+    """12 hexadecimal digits that change when any part does; each is preceded by its length, so that none can blend."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "big"))
@@ -91,7 +92,7 @@ def _make_locked(entry: Entry, fill: Callable[[Path], None]) -> None:
 
 
 def _seal(folder: Path) -> None:
-    """Write the manifest after all contents are on disk: a power cut must not leave a manifest that vouches for holes."""
+    """Write the manifest once all contents are on disk: a power cut must leave no manifest that vouches for holes."""
     os.sync()
     sizes = {str(file.relative_to(folder)): file.lstat().st_size for file in _files(folder)}
     manifest = folder / MANIFEST
@@ -133,7 +134,11 @@ def lock(root: Path, name: str, *, shared: bool = False, wait: bool = True) -> I
 def storage_error(error: OSError, root: Path) -> SetupError:
     """The one line for an OSError met while writing the cache."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return SetupError(f"the disk that holds {root} is full", hint="free some space, or set SHIFTPROOF_CACHE to a larger disk")
+        return SetupError(
+            f"the disk that holds {root} is full", hint="free some space, or set SHIFTPROOF_CACHE to a larger disk"
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return SetupError(f"cannot write to the cache {root}: {error.strerror}", hint="set SHIFTPROOF_CACHE to a folder of yours")
+        return SetupError(
+            f"cannot write to the cache {root}: {error.strerror}", hint="set SHIFTPROOF_CACHE to a folder of yours"
+        )
     return SetupError(f"set-up failed in {root}: {error}")

