@@ -70,13 +70,14 @@ def _about(finding: Finding, width: int) -> list[str]:
 
 
 def _others(result: RunResult, decided: Finding, width: int) -> list[str]:
-    """What else did not pass: the first few by name, the rest by number."""
-    others = [f for f in by_weight(result.findings) if f is not decided and f.verdict is not Verdict.PASS]
+    """What else had the run's verdict: the first few by name, the rest by number. After a FAIL, what was left open
+    is no news: a clear FAIL stops the run early."""
+    others = [f for f in by_weight(result.findings) if f is not decided and f.verdict is result.verdict]
     lines: list[str] = []
     for other in others[:OTHERS_SHOWN]:
-        lines += _wrapped(f"Also {other.verdict.value}: {placed(other)}", width)
+        lines += _wrapped(f"Also: {placed(other)}", width)
     if len(others) > OTHERS_SHOWN:
-        lines += _wrapped(f"Also {len(others) - OTHERS_SHOWN} more, all in the report.", width)
+        lines += _wrapped(f"Also: {len(others) - OTHERS_SHOWN} more, all in the report.", width)
     return lines
 
 

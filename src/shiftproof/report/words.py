@@ -16,6 +16,8 @@ SPOKEN = (CULPRIT, HINT, WHERE, COMMAND)
 
 #: Which claim tells most when several say the same verdict: what was lost, before why it took long.
 _CLAIM_ORDER = ("preflight", "deploy", "outage", "availability", "rollback", "recovery", "latency", "sufficiency")
+#: What was not measured explains what could not be said of the rest.
+_UNPROVEN_ORDER = ("preflight", "sufficiency", *_CLAIM_ORDER[1:-1])
 
 
 def clean(text: str) -> str:
@@ -86,12 +88,13 @@ def said(finding: Finding, key: str) -> tuple[str, ...]:
 
 
 def by_weight(findings: Sequence[Finding]) -> list[Finding]:
-    """The worst first; of equals those that name a culprit, then by what they tell."""
+    """The worst first; of equals those that name a culprit or a way out, then by what they tell."""
 
     def weight(finding: Finding) -> tuple[int, bool, int]:
-        known = finding.claim in _CLAIM_ORDER
-        order = _CLAIM_ORDER.index(finding.claim) if known else len(_CLAIM_ORDER)
-        return (-finding.verdict.rank, not said(finding, CULPRIT), order)
+        unproven = finding.verdict is Verdict.INCONCLUSIVE
+        claims = _UNPROVEN_ORDER if unproven else _CLAIM_ORDER
+        order = claims.index(finding.claim) if finding.claim in claims else len(claims)
+        return (-finding.verdict.rank, not said(finding, COMMAND if unproven else CULPRIT), order)
 
     return sorted(findings, key=weight)
 
