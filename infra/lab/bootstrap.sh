@@ -25,13 +25,17 @@ step() {
     began=$(date +%s)
     ticker=
     if [ -t 2 ]; then
-        (while :; do printf '\r..  %s  (%s s) ' "$title" $(($(date +%s) - began)) >&2; sleep 1; done) &
+        # Ends by itself when we are killed, and does not hold on to our lock.
+        (while kill -0 $$ 2>/dev/null; do
+            printf '\r..  %s  (%s s) ' "$title" $(($(date +%s) - began)) >&2
+            sleep 1
+        done) 9>&- &
         ticker=$!
     else
         printf '..  %s\n' "$title" >&2
     fi
     code=0
-    "$@" >"$log" 2>&1 </dev/null || code=$?
+    "$@" >"$log" 2>&1 </dev/null 9>&- || code=$?
     stop_ticker
     if [ "$code" -ne 0 ]; then
         cause=$(grep -aiE '^(E:|err)|error|no space left' "$log" | tail -n 1 || true)

@@ -28,9 +28,8 @@ def recipe(service: Path) -> list[bytes]:
     try:
         return [part for file in files for part in (str(file.relative_to(service)).encode(), file.read_bytes())]
     except OSError as error:
-        raise SetupError(
-            f"the service {service.name} cannot be read: {error}", hint="git status infra/services"
-        ) from error
+        where = f"{error.filename}: {error.strerror}"
+        raise SetupError(f"the service {service.name} cannot be read: {where}", hint="git status infra") from error
 
 
 def _counts(path: Path) -> bool:

@@ -27,6 +27,7 @@ _SHELF = "images"
 _IMAGE_TAR = "image.tar"
 _LAYER_TAR = "layer.tar"
 _ABOUT = "about.json"
+_KEPT = 5  # of each name: every edit of a service makes a new image, of 150 MB
 _FORMAT = b"1"  # raise when the way images are written changes
 _BUSYBOX = Path("/bin/busybox")
 # Process 1 of a pod's sandbox: sleeps, reaps what is handed to it, and leaves at once when told to.
@@ -88,11 +89,11 @@ def start_spec(service: str) -> containerfile.StartSpec:
 def make(name: str, ticker: Ticker) -> Path:
     """Make the image unless it is there; returns its folder in the cache. Raises SetupError in one line."""
     if name == BASE:
-        return store.make(entry(BASE), lambda folder: _fill_base(folder, ticker))
+        return store.make(entry(BASE), lambda folder: _fill_base(folder, ticker), keep=_KEPT)
     if name == PAUSE:
-        return store.make(entry(PAUSE), _fill_pause)
+        return store.make(entry(PAUSE), _fill_pause, keep=_KEPT)
     make(BASE, ticker)
-    return store.make(entry(name), lambda folder: _fill_service(name, folder, ticker))
+    return store.make(entry(name), lambda folder: _fill_service(name, folder, ticker), keep=_KEPT)
 
 
 def _fill_base(folder: Path, ticker: Ticker) -> None:

@@ -58,8 +58,10 @@ def is_ready(entry: Entry) -> bool:
         return False
 
 
-def make(entry: Entry, fill: Callable[[Path], None]) -> Path:
+def make(entry: Entry, fill: Callable[[Path], None], *, keep: int | None = None) -> Path:
     """Make the entry unless it is ready: `fill` gets an empty folder. Returns the entry's final folder.
+
+    With `keep`, only that many of the newest entries of the same name stay once a new one was made.
 
     Raises SetupError with one line when the disk is full or the cache cannot be written.
     """
@@ -67,6 +69,7 @@ def make(entry: Entry, fill: Callable[[Path], None]) -> Path:
         with lock(entry.root, f"{entry.shelf}-{entry.name}"):
             if not is_ready(entry):
                 _make_locked(entry, fill)
+                _drop_oldest(entry, keep)
     except OSError as error:
         raise storage_error(error, entry.root) from error
     return entry.path
@@ -89,6 +92,16 @@ def _make_locked(entry: Entry, fill: Callable[[Path], None]) -> None:
         _sync(shelf)
     finally:
         _remove(partial)
+
+
+def _drop_oldest(entry: Entry, keep: int | None) -> None:
+    if keep is None:
+        return
+    shelf = entry.path.parent
+    same_name = [path for path in shelf.glob(f"{entry.name}-*") if len(path.name) == len(entry.path.name)]
+    newest_first = sorted(same_name, key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in newest_first[keep:]:
+        _remove(path)
 
 
 def _seal(folder: Path) -> None:
