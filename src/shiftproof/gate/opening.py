@@ -20,7 +20,7 @@ from shiftproof.gate.session import GateSession
 from shiftproof.gate.settings import FULL, QUICK, GateSettings
 from shiftproof.gate.undo import recover_all
 from shiftproof.gate.wiring import connect
-from shiftproof.gate.world import scope_of
+from shiftproof.gate.world import require_whole, scope_of
 from shiftproof.model.platform import Service, Target
 from shiftproof.ports import Experiment
 from shiftproof.report.live import View
@@ -101,6 +101,7 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
     defect = read_defect(request.defect) if request.defect is not None else None
     with exclusive(f"gate {request.service} --to {request.to_pct}"):
         _say_recovered(view, settings)
+        require_whole(settings.target)
         scope = scope_of(settings.target)
         # Children (chaos experiments) write to the same journal in the name of the same run.
         os.environ.update(SHIFTPROOF_RUN=settings.run_id, SHIFTPROOF_SCOPE=scope)
@@ -109,8 +110,18 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
         clock = RunClock(anchor_ns)
         parts = connect(settings, journal, clock, anchor_ns)
         experiments = [parts.faults.experiment(name) for name in settings.service.experiments]
-        with planted(defect, settings.target, journal), GateSession(settings, parts, clock, journal, view) as session:
+        session = GateSession(settings, parts, clock, journal, view)
+        with _put_back(settings), planted(defect, settings.target, journal), session:
             yield Opened(settings, session, experiments)
+
+
+@contextmanager
+def _put_back(settings: GateSettings) -> Iterator[None]:
+    """Last of all, once no defect is planted any more: whatever is still in the journal, our own traffic above all."""
+    try:
+        yield
+    finally:
+        recover_all(settings.target)
 
 
 def _experiment_files(request: Request, chosen: Service) -> list[Path]:

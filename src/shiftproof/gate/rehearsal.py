@@ -49,7 +49,7 @@ class Rehearsal:
     def steady(self) -> AbstractContextManager[OpenPhase]:
         """A phase in which nothing is done, for as long as the soak floor asks."""
         self._remember("steady")
-        return self._phases.phase("steady", PhaseKind.STEADY, min_s=self._depth.soak_s)
+        return self._phases.phase("steady", PhaseKind.STEADY, min_s=self._depth.steady_s)
 
     def three_times(
         self, name: str, kind: PhaseKind = PhaseKind.GRACEFUL

@@ -46,9 +46,8 @@ def dry_run_gate(request: Request, json: str | None) -> int:
     with open_gate(request, view) as opened:
         findings = [opened.session.check(name) for name in CHECKS]
         times = opened.settings.depth.repeats
-        view.note(
-            f"{len(findings)} checks passed; a gate would now try, under {opened.settings.service.load.pairs_per_s:g} pairs/s:"
-        )
+        rate = opened.settings.service.load.pairs_per_s
+        view.note(f"{len(findings)} checks passed; a gate would now try, under {rate:g} pairs/s:")
         view.note(
             f"steady; deploy x{times}; shift 0..{request.to_pct}% x{times} on the rehearsal rule; rollback x{times}"
         )

@@ -31,6 +31,7 @@ from shiftproof.report.live import Header, LiveNumbers, View
 from shiftproof.safety.journal import Journal
 
 WEIGHTS_LEASE_S = 900.0
+PAIRS_TOLERANCE = 0.9  # a phase ends by the clock: its last pairs may not be in yet
 
 
 class GateSession:
@@ -94,6 +95,7 @@ class GateSession:
         """The load and its watchers; the first drill starts them."""
         if self._checks:
             self._view.phase_ended(preflight_row(self._checks))
+        self._promise_cleanup()
         self._guard_weights()
         self._underway = Underway(
             self._parts,
@@ -144,6 +146,13 @@ class GateSession:
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
+    def _promise_cleanup(self) -> None:
+        """Our traffic writes: the journal holds the promise to remove it, kept at the end or by `recover`."""
+        if self.settings.service.cleanup:
+            name = self.settings.service.name
+            payload = {"target": self.settings.target.name, "service": name}
+            self._journal.record(kind="synthetic", subject=f"service/{name}", undo=payload, lease_s=0)
+
     def _guard_weights(self) -> None:
         """The weighted rehearsal rule starts where customers are, and is put back however this ends."""
         router = self._parts.router
@@ -166,7 +175,13 @@ class GateSession:
         depth = self.settings.depth
         decided = (self._live.decided,) if self._live.decided is not None else ()
         case = make_case(history, self.settings.service.objectives, quick=self.settings.quick, decided=decided)
-        return replace(case, repeats=depth.repeats, ruled_out_rate=depth.ruled_out_rate)
+        return replace(
+            case,
+            repeats=depth.repeats,
+            ruled_out_rate=depth.ruled_out_rate,
+            min_pairs=int(PAIRS_TOLERANCE * depth.pairs_per_action),
+            soak_s=depth.soak_s,
+        )
 
     def _prove(self, claims: Sequence[str], phases: Sequence[str]) -> tuple[Finding, ...]:
         underway = self.underway

@@ -15,11 +15,12 @@ class Depth:
     ruled_out_rate: float  # a PASS rules out this rate of attributed failures, at 99%
     pairs_per_action: int  # for each repeat of a graceful action
     repeats: int  # of each graceful action
-    soak_s: float  # of the steady phase, at least: statistics say nothing about minute 5
+    steady_s: float  # how long nothing is done, at least
+    soak_s: float  # of load in the whole run, at least: statistics say nothing about minute 5
 
 
-FULL = Depth(ruled_out_rate=0.001, pairs_per_action=1000, repeats=3, soak_s=10)
-QUICK = Depth(ruled_out_rate=0.01, pairs_per_action=250, repeats=3, soak_s=5)
+FULL = Depth(ruled_out_rate=0.001, pairs_per_action=1000, repeats=3, steady_s=10, soak_s=60)
+QUICK = Depth(ruled_out_rate=0.01, pairs_per_action=250, repeats=3, steady_s=5, soak_s=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +43,4 @@ class GateSettings:
 
     @property
     def quick(self) -> bool:
-        return self.depth is QUICK
+        return self.depth is not FULL

@@ -17,6 +17,7 @@ HANDLERS = {
     "router-lag": "shiftproof.adapters.elbv2:undo_lag",
     "node-power": "shiftproof.chaos.undo:restore_node_power",
     "node-cordon": "shiftproof.chaos.undo:uncordon",
+    "synthetic": "shiftproof.adapters.kubernetes:undo_synthetic",
     "object": "shiftproof.adapters.kubernetes:restore_object",
 }
 

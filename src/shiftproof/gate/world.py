@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from shiftproof.errors import SetupError
-from shiftproof.lab.enter import in_lab, reexec_inside, require_lab
+from shiftproof.lab.enter import in_lab, present_lab, reexec_inside, require_lab
 from shiftproof.model.platform import Target
 
 
@@ -19,13 +20,19 @@ def enter(target: Target, argv: Sequence[str]) -> None:
         return
     if os.geteuid() != 0:
         raise SetupError("the lab is made of namespaces, which only root may enter", hint="run as root")
-    require_lab()
     reexec_inside(argv)
+
+
+def require_whole(target: Target) -> None:
+    """After recovery and before anything is measured: raises LabError when a part of the lab is missing."""
+    if target.kind == "lab":
+        require_lab()
 
 
 def scope_of(target: Target) -> str:
     """What the undo journal ties entries to: one life of the lab, or the account. Part of each entry."""
     if target.kind == "lab":
-        lab = require_lab()
-        return f"lab:{lab.init_pid}:{lab.started_ticks}"
+        init = present_lab().init
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"lab:{boot}:{init.pid}:{init.started_ticks()}"
     return f"{target.kind}:{target.name}"

@@ -1,0 +1,241 @@
+"""Whole gates over a made-up world: what each kind of trouble does to the verdict and the exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shiftproof.errors import LoadError, LockHeldError, SetupError
+from shiftproof.gate import opening, preflight
+from shiftproof.gate.hooks import GatePlugin
+from shiftproof.gate.opening import Request
+from shiftproof.gate.outcome import Outcome
+from shiftproof.gate.settings import Depth
+from shiftproof.model.event import Side
+from shiftproof.model.verdict import Verdict
+from shiftproof.ports import Weights
+from shiftproof.safety.journal import Journal, journal_dir
+from shiftproof.safety.lock import exclusive
+from tests.fakes.world import World
+
+SMALL = Depth(ruled_out_rate=0.02, pairs_per_action=60, repeats=3, steady_s=3, soak_s=3)
+ROOT = Path(__file__).parents[2]
+Gate = Callable[..., Outcome]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def gate(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    monkeypatch.setenv("SHIFTPROOF_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(opening, "connect", lambda settings, journal, clock, anchor_ns: _with_clock(world, clock))
+    monkeypatch.setattr(opening, "scope_of", lambda target: "lab:1:1")
+    monkeypatch.setattr("shiftproof.gate.undo.scope_of", lambda target: "lab:1:1")
+    monkeypatch.setattr(opening, "require_whole", lambda target: None)
+    monkeypatch.setattr(opening, "FULL", SMALL)
+    monkeypatch.setattr(preflight, "_probe", lambda settings, side: f"{side}-1")
+
+    def run(*arguments: str, suites: str = "suites", **request: Any) -> Outcome:
+        wanted = Request("payments", 25, infra_dir=ROOT / "infra", run_dir=tmp_path / "run", seed=1, **request)
+        plugin = GatePlugin(wanted)
+        options = ["-p", "no:terminal", "-p", "no:cacheprovider", "-o", "addopts=", "-p", "no:locust"]
+        given = ["--shiftproof-service", "payments", "--shiftproof-to", "25"]
+        pytest.main([str(ROOT / suites) if suites == "suites" else suites, *options, *given, *arguments], [plugin])
+        return plugin.outcome
+
+    return run
+
+
+def _with_clock(world: World, clock: Any) -> Any:
+    """The gate makes its own clock; the world's parts sleep by it, so that a decision cuts them short."""
+    world.clock = clock
+    world.cluster._clock = clock
+    world.faults.clock = clock
+    world.running.clock = clock
+    return world.parts()
+
+
+def _claims(outcome: Outcome, verdict: Verdict) -> set[str]:
+    assert outcome.result is not None
+    return {finding.claim for finding in outcome.result.findings if finding.verdict is verdict}
+
+
+def test_a_clean_world_passes(gate: Gate, world: World, tmp_path: Path) -> None:
+    outcome = gate()
+
+    assert outcome.error is None
+    assert outcome.result is not None
+    assert outcome.result.verdict is Verdict.PASS, outcome.result.findings
+    assert outcome.exit_code == 0
+    assert world.router.weights("weighted") == Weights(100, 0)
+    assert not Journal(journal_dir()).pending()
+    written = json.loads((tmp_path / "run" / "verdict.json").read_text())
+    assert written["verdict"] == "PASS"
+    assert written["customers"] == {"requests": 1000, "failed": 0}
+    assert {claim["name"] for claim in written["claims"]} >= {"availability", "outage", "deploy", "rollback"}
+    for name in ("index.html", "events.parquet", "timeline.jsonl"):
+        assert (tmp_path / "run" / name).stat().st_size > 0
+
+
+def test_requests_lost_in_rollouts_fail_and_end_the_run_early(gate: Gate, world: World) -> None:
+    world.lost_when_rolling = True
+    outcome = gate()
+    assert outcome.exit_code == 1
+    assert "availability" in _claims(outcome, Verdict.FAIL)
+    assert outcome.result is not None
+    assert "rollback" not in {row.name for row in outcome.result.phases}
+
+
+def test_a_total_outage_of_the_cluster_fails_within_the_steady_phase(gate: Gate, world: World) -> None:
+    world.broken = {Side.CLUSTER}
+    outcome = gate()
+    assert outcome.exit_code == 1
+    assert outcome.result is not None
+    assert [row.name for row in outcome.result.phases if row.name != "preflight"] == ["steady"]
+
+
+def test_a_failure_of_both_sides_is_not_blamed_on_the_cluster(gate: Gate, world: World) -> None:
+    world.broken = {Side.CLUSTER, Side.LEGACY, Side.WEIGHTED}
+    assert gate().exit_code == 2
+
+
+def test_a_rollout_that_hangs_fails_by_the_deploy_claim(gate: Gate, world: World) -> None:
+    world.cluster.problem = "CreateContainerConfigError: no key PARTNER_TOKEN in Secret payments"
+    outcome = gate()
+    assert outcome.exit_code == 1
+    assert outcome.result is not None
+    deploy = [f for f in outcome.result.findings if f.claim == "deploy" and f.verdict is Verdict.FAIL]
+    assert deploy
+    assert "PARTNER_TOKEN" in deploy[0].reason
+
+
+def test_traffic_that_does_not_follow_the_weights_fails(gate: Gate, world: World, monkeypatch: Any) -> None:
+    world.router.ignored = True
+    monkeypatch.setattr("shiftproof.gate.drills.RouterDrills.__init__", _impatient)
+    outcome = gate()
+    assert outcome.exit_code == 1
+    assert outcome.result is not None
+    assert any("did not follow" in finding.reason for finding in outcome.result.findings)
+
+
+def _impatient(self: Any, router: Any, phases: Any, traffic: Any, settings: Any, clock: Any, from_pct: int) -> None:
+    self._router, self._phases, self._traffic, self._clock = router, phases, traffic, clock
+    self._deadline_s, self.from_pct, self.to_pct = 1.5, from_pct, settings.to_pct
+
+
+def test_a_sick_legacy_side_fails_before_any_load(gate: Gate, world: World) -> None:
+    world.router.legacy_state = "unhealthy"
+    outcome = gate()
+    assert outcome.exit_code == 1
+    assert outcome.result is not None
+    assert outcome.result.requests.pairs == 0
+    assert world.running.made == 0
+
+
+def test_a_fault_without_effect_is_inconclusive(gate: Gate, world: World) -> None:
+    world.faults.problem = "no pod was deleted"
+    outcome = gate()
+    assert outcome.exit_code == 2
+    assert outcome.result is not None
+    assert any("no pod was deleted" in finding.reason for finding in outcome.result.findings)
+
+
+def test_a_load_child_that_dies_is_inconclusive(gate: Gate, world: World) -> None:
+    def die(deadline_s: float) -> Any:
+        world.running.dead = True
+        world.clock.sleep(3)
+        pytest.fail("the gate went on without load")
+
+    world.cluster.roll = die  # type: ignore[method-assign]
+    outcome = gate()
+    assert outcome.exit_code == 2
+
+
+def test_a_load_that_sends_nothing_never_passes(gate: Gate, world: World) -> None:
+    world.running.silent = True
+    outcome = gate("-k", "steady")
+    assert outcome.exit_code == 2
+
+
+def test_a_load_that_will_not_start_is_inconclusive(gate: Gate, world: World, monkeypatch: Any) -> None:
+    def refuse(*_: Any) -> Any:
+        raise LoadError("no request was recorded within 20 s")
+
+    monkeypatch.setattr("tests.fakes.world.FakeLoad.start", refuse)
+    outcome = gate()
+    assert outcome.exit_code == 2
+    assert world.customers.started is False
+
+
+def test_a_gap_in_the_timeline_is_inconclusive(gate: Gate, world: World) -> None:
+    world.kubernetes.gap = "the watch of pods was cut off for 3 s"
+    assert gate().exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [("-k", "not rollback"), ("-m", "cutover")])
+def test_a_part_of_the_suite_cannot_pass(gate: Gate, arguments: tuple[str, ...]) -> None:
+    outcome = gate(*arguments)
+    assert outcome.exit_code == 2
+    assert "suite" in _claims(outcome, Verdict.INCONCLUSIVE)
+
+
+def test_a_skipped_drill_is_inconclusive(gate: Gate, tmp_path: Path) -> None:
+    suite = tmp_path / "test_own.py"
+    suite.write_text("import pytest\n\ndef test_own(rehearsal):\n    pytest.skip('not today')\n")
+    outcome = gate(suites=str(suite))
+    assert outcome.exit_code == 2
+    assert outcome.result is not None
+    assert any("not today" in finding.reason for finding in outcome.result.findings)
+
+
+def test_a_drill_with_a_bug_is_inconclusive(gate: Gate, tmp_path: Path) -> None:
+    suite = tmp_path / "test_own.py"
+    suite.write_text("def test_own(rehearsal):\n    raise RuntimeError('typo')\n")
+    outcome = gate(suites=str(suite))
+    assert outcome.exit_code == 2
+
+
+def test_a_step_to_where_it_is_already_is_refused(gate: Gate, world: World) -> None:
+    world.router.rules["customers"] = Weights(75, 25)
+    outcome = gate()
+    assert outcome.exit_code == 3
+    assert outcome.error is not None
+    assert "25%" in outcome.error.one_line()
+
+
+def test_a_second_gate_is_told_who_holds_the_lock(gate: Gate, tmp_path: Path) -> None:
+    with _locked(tmp_path):
+        outcome = gate()
+    assert outcome.exit_code == 3
+    assert isinstance(outcome.error, LockHeldError)
+    assert "gate payments --to 50" in str(outcome.error)
+
+
+@contextmanager
+def _locked(tmp_path: Path) -> Iterator[None]:
+    folder = tmp_path / "state"
+    folder.mkdir(exist_ok=True)
+    with exclusive("gate payments --to 50", folder):
+        yield
+
+
+def test_ctrl_c_puts_the_weights_back_and_exits_3(gate: Gate, world: World) -> None:
+    def interrupt(deadline_s: float) -> Any:
+        world.router.set_weights("weighted", Weights(50, 50))
+        raise KeyboardInterrupt
+
+    world.cluster.roll = interrupt  # type: ignore[method-assign]
+    outcome = gate()
+    assert outcome.exit_code == 3
+    assert isinstance(outcome.error, SetupError)
+    assert world.router.weights("weighted") == Weights(100, 0)
+    assert not Journal(journal_dir()).pending()
+    assert world.customers.started is False
