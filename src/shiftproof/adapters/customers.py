@@ -18,7 +18,7 @@ JOIN_NS = 1_000_000_000  # failures closer than this are one outage
 
 
 class CustomersLoad:
-    """Implements ports.Customers. `report` may be asked at any time; `stop` ends the load first."""
+    """Implements ports.Customers. `report` may be asked at any time, before and after `stop`."""
 
     def __init__(self, load: Load, plan: LoadPlan, run_dir: Path, name: str = "customers") -> None:
         if not plan.customers:
@@ -36,12 +36,11 @@ class CustomersLoad:
         """Returns once the first request was recorded; raises LoadError when there is none."""
         self._running = self._load.start(self._plan, self._run_dir, self._name)
 
-    def stop(self) -> CustomersReport:
-        """End the load and report. Safe to call twice, after a crash, and when it never started."""
+    def stop(self) -> None:
+        """End the load. Safe to call twice, after a crash, and when it never started."""
         if self._running is not None and not self._stopped:
             self._stopped = True
             self._problem = self._running.stop().problem
-        return self.report()
 
     def report(self) -> CustomersReport:
         """What customers saw so far."""

@@ -31,6 +31,11 @@ class Operation(NamedTuple):
     expect_fields: frozenset[str]
     remember: str | None
 
+    @property
+    def creates(self) -> bool:
+        """True when it yields an id and needs none."""
+        return self.remember is not None and not self.template.needs_id
+
 
 class Created(NamedTuple):
     """What an earlier request of this side created, and for whom."""

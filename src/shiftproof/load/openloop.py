@@ -47,7 +47,7 @@ class OpenLoop:
         """Send nothing that is due after now. The first reason stays; a problem is kept even when it comes later."""
         self.problem = self.problem or problem
         if self._stop_ns is None:
-            self._stop_ns = self._now_ns()
+            self._stop_ns = min(self._now_ns(), self._until_ns - 1)
             self.reason = reason
             self._wake.set()
 
@@ -102,7 +102,7 @@ class OpenLoop:
         """The operation itself, or one that creates what it needs while a side has created nothing yet."""
         if not lanes[0].operations[index].template.needs_id or all(lane.created for lane in lanes):
             return index
-        return next(operation.number for operation in lanes[0].operations if operation.remember is not None)
+        return next(operation.number for operation in lanes[0].operations if operation.creates)
 
     def _drain(self, drain_s: float) -> None:
         deadline_ns = self._now_ns() + int((drain_s + DRAIN_SPARE_S) * 1e9)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from shiftproof.errors import UserError
 from shiftproof.model.platform import Service
 from shiftproof.ports import LoadPlan
@@ -56,15 +54,9 @@ def customers_plan_for(service: Service, entry_url: str, *, seed: int, anchor_ns
 
 
 def _check(service: Service) -> None:
-    operations = service.load.operations
-    reads = [op.name for op in operations if "{id}" in json.dumps([op.path, op.body, op.headers])]
-    makers = [op for op in operations if op.remember is not None]
-    if reads and not makers:
-        raise UserError(
-            f"{service.name}: operation {reads[0]} uses {{id}}, but no operation remembers one",
-            hint="add `remember: FIELD` to the operation that creates it",
-        )
-    if any(maker.name in reads for maker in makers) and all(maker.name in reads for maker in makers):
+    """The first create must need no id: an id can only come from one."""
+    makers = [operation for operation in service.load.operations if operation.remember is not None]
+    if makers and all("id" in operation.placeholders() for operation in makers):
         raise UserError(
             f"{service.name}: every operation that remembers an id needs one itself",
             hint="let one operation create without {id}",

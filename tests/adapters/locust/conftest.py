@@ -1,0 +1,75 @@
+"""A load and what it is sent to."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.load_target import OPERATIONS, LoadTarget, Start
+
+from shiftproof.adapters.locust import LocustLoad, RunningLocust
+from shiftproof.ports import LoadPlan
+
+
+@pytest.fixture
+def service() -> Iterator[LoadTarget]:
+    """The service, on a thread of its own."""
+    made = LoadTarget()
+    started: Future[None] = Future()
+    stop = threading.Event()
+
+    async def run() -> None:
+        server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+        made.port = server.sockets[0].getsockname()[1]
+        started.set_result(None)
+        while not stop.is_set():
+            await asyncio.sleep(0.02)
+        server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
+    thread.start()
+    started.result(10)
+    yield made
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def plan(service: LoadTarget) -> LoadPlan:
+    return LoadPlan(
+        base_url=service.url,
+        rate_per_s=50,
+        timeout_s=2,
+        in_flight_per_side=100,
+        accounts_prefix="test-",
+        accounts=10,
+        operations=OPERATIONS,
+        seed=7,
+        max_seconds=60,
+        anchor_ns=time.time_ns() - time.monotonic_ns(),
+    )
+
+
+@pytest.fixture
+def start(plan: LoadPlan, tmp_path: Path) -> Iterator[Start]:
+    """Start a load with changes to the plan; whatever the test does, none is left running."""
+    loads: list[RunningLocust] = []
+
+    def begin(name: str = "pairs", **changes: Any) -> RunningLocust:
+        loads.append(LocustLoad().start(replace(plan, **changes), tmp_path, name))
+        return loads[-1]
+
+    yield begin
+    for load in loads:
+        load.stop()
+        assert not load.alive()

@@ -1,0 +1,56 @@
+"""What leaves when is decided by index and seed alone."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shiftproof.load.schedule import AMOUNT_MAX, Schedule
+
+START_NS = 1_700_000_000_000_000_000
+rates = st.floats(0.1, 2_000)
+
+
+def schedule(rate: float = 150, *, shares: tuple[float, ...] = (1,), seed: int = 1, jitter: float = 0) -> Schedule:
+    return Schedule(start_ns=START_NS, rate_per_s=rate, shares=shares, accounts=7, seed=seed, jitter_share=jitter)
+
+
+@given(rate=rates, jitter=st.floats(0, 1), seed=st.integers())
+def test_slots_keep_their_order_and_stay_within_their_interval(rate: float, jitter: float, seed: int) -> None:
+    made = schedule(rate, jitter=jitter, seed=seed)
+    slots = [made.take() for _ in range(200)]
+    assert [slot.index for slot in slots] == list(range(200))
+    for slot in slots:
+        early = START_NS + slot.index / rate * 1e9
+        assert early - 1_000 <= slot.intended_ns <= early + jitter / rate * 1e9 + 1_000
+        assert 0 <= slot.account < 7
+        assert 1 <= slot.amount <= AMOUNT_MAX
+    assert all(before.intended_ns <= after.intended_ns for before, after in pairwise(slots))
+
+
+def test_no_rounding_adds_up() -> None:
+    made = schedule(150)
+    last = [made.take() for _ in range(150 * 60 + 1)][-1]
+    assert last.intended_ns - START_NS == 60_000_000_000
+
+
+@given(seed=st.integers(), jitter=st.floats(0, 1))
+def test_one_seed_is_one_sequence(seed: int, jitter: float) -> None:
+    first, second = schedule(seed=seed, jitter=jitter), schedule(seed=seed, jitter=jitter)
+    assert [first.take() for _ in range(50)] == [second.take() for _ in range(50)]
+
+
+def test_operations_come_by_their_shares() -> None:
+    made = schedule(shares=(5, 3, 2))
+    drawn = [made.take().operation for _ in range(10_000)]
+    counts = [drawn.count(operation) / 10_000 for operation in range(3)]
+    assert counts == pytest.approx([0.5, 0.3, 0.2], abs=0.02)  # 4 sigmas, and seeded
+
+
+@pytest.mark.parametrize(("rate", "shares", "jitter"), [(0, (1,), 0), (1, (), 0), (1, (0,), 0), (1, (1,), 1.5)])
+def test_a_schedule_that_makes_no_sense_is_refused(rate: float, shares: tuple[float, ...], jitter: float) -> None:
+    with pytest.raises(ValueError, match="a schedule needs"):
+        schedule(rate, shares=shares, jitter=jitter)
