@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from shiftproof.errors import RefusedError
-from shiftproof.model.platform import Target, Weekday, Window
+from shiftproof.model.platform import Platform, Target, Weekday, Window
 
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -62,8 +62,9 @@ def next_allowed(windows: Sequence[Window], target: str, *, lab: bool, now: date
     return None
 
 
-def refuse_in_window(windows: Sequence[Window], target: Target, now: datetime) -> None:
+def refuse_in_peak(platform: Platform, target: Target, now: datetime) -> None:
     """Raises RefusedError inside a peak window of this target, with the next time that is allowed."""
+    windows = platform.windows
     lab = target.kind == "lab"
     closed = closed_by(windows, target.name, lab=lab, now=now)
     if closed is None:
