@@ -40,7 +40,9 @@ def explain(findings: Sequence[Finding], case: Case | None = None) -> Explanatio
     culprit = same[0].data["culprit"] if same else None
     hints = [f.data["hint"] for f in (*same[:1], leading) if f.data.get("hint")]
     others = sorted({f"{f.claim} ({f.phase})" for f in worst[1:]} - {f"{leading.claim} ({leading.phase})"})
-    sentence = leading.reason + (f" Also: {', '.join(others[:4])}{' …' if len(others) > 4 else ''}." if others else "")
+    sentence = _with_phase(leading) + (
+        f" Also: {', '.join(others[:4])}{' …' if len(others) > 4 else ''}." if others else ""
+    )
     return Explanation(verdict, sentence, culprit, hints[0] if hints else None, leading)
 
 
@@ -52,6 +54,11 @@ def _passed(findings: Sequence[Finding], case: Case | None) -> str:
     confidence = case.confidence if case is not None else 0.99
     said = f"{k:,} of {n:,} graceful pairs attributed (below {percent(below)} at {confidence:.0%})"
     return f"Nothing a customer could notice: {said}."
+
+
+def _with_phase(finding: Finding) -> str:
+    said = finding.phase == "run" or finding.reason.startswith(f"{finding.phase}:")
+    return finding.reason if said else f"{finding.phase}: {finding.reason}"
 
 
 def _order(finding: Finding) -> tuple[int, int, str]:

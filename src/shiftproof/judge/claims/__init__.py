@@ -1,1 +1,12 @@
-"""The built-in claims, one module each; importing this registers them."""
+"""The built-in claims, one module each; importing this registers them, in this order."""
+
+from shiftproof.judge.claims import (  # noqa: F401  (imported to be registered)
+    availability,
+    customers,
+    deploy,
+    latency,
+    outage,
+    recovery,
+    rollback,
+    sufficiency,
+)

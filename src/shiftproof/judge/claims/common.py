@@ -1,0 +1,107 @@
+"""What several claims share: repeats of an action, budget windows, and the rule of graceful actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shiftproof.judge.case import Case
+from shiftproof.judge.culprit import Culprit, find_culprits, main_culprit
+from shiftproof.judge.live import LOSING_REPEATS
+from shiftproof.judge.lives import fault_begins
+from shiftproof.judge.pairing import Bools, Ints
+from shiftproof.judge.sequential import Crossing, mcnemar
+from shiftproof.model.history import Phase, PhaseKind
+
+GRACEFUL = (PhaseKind.GRACEFUL, PhaseKind.SHIFT, PhaseKind.ROLLBACK)
+
+#: Failures named in one finding at most; the rest are counted.
+MAX_EXPLAINED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """One try of an action. rows: of its attributed failures. crossing: McNemar over all its pairs."""
+
+    index: int
+    phase: Phase
+    pairs: int
+    attributed: int
+    control_only: int
+    both_failed: int
+    rows: Ints
+    crossing: Crossing
+
+
+def repeat_of(case: Case, index: int, phase: Phase) -> Repeat:
+    """Count one phase; complete pairs only."""
+    rows = case.pairs.rows(index)
+    attributed = case.pairs.attributed[rows]
+    control_only = case.pairs.control_only[rows]
+    return Repeat(
+        index=index,
+        phase=phase,
+        pairs=int(case.pairs.complete[rows].sum()),
+        attributed=int(attributed.sum()),
+        control_only=int(control_only.sum()),
+        both_failed=int(case.pairs.both_failed[rows].sum()),
+        rows=np.flatnonzero(attributed) + rows.start,
+        crossing=mcnemar(attributed, control_only, case.alpha_share),
+    )
+
+
+def losing(repeats: Sequence[Repeat]) -> list[Repeat]:
+    """Those that lost a request."""
+    return [repeat for repeat in repeats if repeat.attributed]
+
+
+def recurs(repeats: Sequence[Repeat]) -> bool:
+    """Two of the three, or as many of however many there were."""
+    return len(losing(repeats)) >= LOSING_REPEATS
+
+
+def culprits_of(case: Case, rows: Sequence[int] | Ints) -> tuple[Culprit, ...]:
+    """All explanations of the failures in `rows`."""
+    return find_culprits(case.history, case.pairs, [int(row) for row in rows[:MAX_EXPLAINED]])
+
+
+def told(culprits: Sequence[Culprit]) -> dict[str, Any]:
+    """The culprit's sentence and hint as a finding carries them."""
+    main = main_culprit(culprits)
+    if main is None:
+        return {}
+    data: dict[str, Any] = {"culprit": main.sentence, "pattern": main.pattern, "culprit_ns": main.t_ns}
+    if main.hint:
+        data["hint"] = main.hint
+    return data
+
+
+def budget_window(case: Case, phase: Phase) -> tuple[int, int] | None:
+    """[from, to) that a crash's budget covers: from its fault on, as long as it may take to recover."""
+    if phase.budget is None:
+        return None
+    begin = fault_begins(case.history.timeline, phase)
+    return begin, begin + round(phase.budget.recover_s * 1e9)
+
+
+def in_window(case: Case, rows: slice, window: tuple[int, int] | None) -> Bools:
+    """Which of `rows` were under way within the window; none when there is no window."""
+    pairs = case.pairs
+    if window is None:
+        return np.zeros(rows.stop - rows.start, dtype=np.bool_)
+    return (pairs.treatment_ended_ns[rows] >= window[0]) & (pairs.intended_ns[rows] < window[1])
+
+
+def effect_problem(phase: Phase) -> str | None:
+    """Why the phase's fault or action proves nothing, if so. A crash has to say that its effect was confirmed."""
+    if phase.problem is not None:
+        return phase.problem
+    effect = phase.facts.get("effect")
+    if phase.kind is PhaseKind.CRASH and effect != "confirmed":
+        return "nothing confirms that its fault took effect"
+    if effect not in (None, "confirmed"):
+        return f"its effect was not confirmed ({effect})"
+    return None

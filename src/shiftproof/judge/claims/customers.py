@@ -1,0 +1,80 @@
+"""Customers: the ground truth. While we rehearsed, did the customers' own traffic suffer?
+
+Customers are where they were; a rehearsal that reaches them is harm that the gate did, and the reader must see it. FAIL
+when customers failed during our actions beyond their unacceptable rate and beyond what they saw in our steady phases;
+INCONCLUSIVE when it may be chance, or when nobody looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scipy import stats
+
+from shiftproof.judge.case import Case
+from shiftproof.judge.registry import claim
+from shiftproof.judge.sequential import MIN_ERRORS, excess_p
+from shiftproof.judge.words import count, percent
+from shiftproof.model.history import CustomersReport, PhaseKind
+from shiftproof.model.verdict import Finding, Verdict
+
+_NAME = "customers"
+_DOUBT = 0.05
+
+
+@claim(_NAME)
+def judge(case: Case) -> Iterable[Finding]:
+    """One finding for the run."""
+    customers = case.history.customers
+    if customers is None:
+        yield _unknown("nobody watched the customers' own traffic")
+    elif customers.problem is not None:
+        yield _unknown(f"the customers' own traffic: {customers.problem}")
+    elif not customers.requests:
+        yield _unknown("no customer's request was seen, so nobody knows whether the gate did harm")
+    elif not customers.failed:
+        reason = f"{count(customers.requests, 'customer request')}, none failed while the gate ran."
+        yield Finding(_NAME, "run", Verdict.PASS, reason, {"requests": customers.requests, "failed": 0})
+    else:
+        yield _failed(case, customers)
+
+
+def _unknown(why: str) -> Finding:
+    return Finding(_NAME, "run", Verdict.INCONCLUSIVE, f"{why}.")
+
+
+def _failed(case: Case, customers: CustomersReport) -> Finding:
+    ours, ours_n, others, others_n = _split(case, customers)
+    data = {
+        "requests": customers.requests,
+        "failed": customers.failed,
+        "during_our_actions": ours,
+        "hint": "stop rehearsing here until it is clear how the rehearsal reached customers",
+    }
+    said = (
+        f"{customers.failed:,} of {count(customers.requests, 'customer request')} failed while the gate ran,"
+        f" {ours:,} of them during its actions"
+    )
+    rate = case.objectives.availability.unacceptable
+    p = excess_p(ours, max(1, ours_n), others, others_n, rate)
+    beyond = float(stats.binom.sf(ours - 1, max(1, ours_n), rate)) if ours else 1.0
+    if ours >= MIN_ERRORS and p <= case.alpha_share and beyond <= case.alpha_share:
+        return Finding(_NAME, "run", Verdict.FAIL, f"{said}: the gate itself did harm.", data)
+    acceptable = case.objectives.availability.acceptable
+    doubt = float(stats.binom.sf(customers.failed - 1, customers.requests, acceptable)) < _DOUBT
+    if doubt or ours >= MIN_ERRORS:
+        return Finding(_NAME, "run", Verdict.INCONCLUSIVE, f"{said}: it is not clear why.", data)
+    return Finding(_NAME, "run", Verdict.PASS, f"{said}, within {percent(acceptable)}.", data)
+
+
+def _split(case: Case, customers: CustomersReport) -> tuple[int, int, int, int]:
+    """(failed, requests) during our actions, and outside; requests by time, as the observer keeps only totals."""
+    phases = [phase for phase in case.history.phases if phase.kind is not PhaseKind.STEADY]
+    steady = [phase for phase in case.history.phases if phase.kind is PhaseKind.STEADY]
+    ours = sum(n for a, b, n in customers.outages if any(p.start_ns < b and a < p.end_ns for p in phases))
+    acting_ns = sum(phase.end_ns - phase.start_ns for phase in phases)
+    total_ns = acting_ns + sum(phase.end_ns - phase.start_ns for phase in steady)
+    share = acting_ns / total_ns if total_ns else 1.0
+    ours_n = max(ours, round(customers.requests * share))
+    others = max(0, customers.failed - ours)
+    return ours, ours_n, others, max(others, customers.requests - ours_n)

@@ -1,0 +1,52 @@
+"""Where weighted traffic really went, by who served it: nobody is believed who says that the weights are set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from shiftproof.judge.case import Case
+from shiftproof.judge.pairing import Bools, Ints
+from shiftproof.model.history import Phase
+
+#: So unlikely a share is no chance: the weights have no effect.
+IMPOSSIBLE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Weighted requests of one phase that were answered by a server we know.
+
+    sent_ns, on_cluster: one each. before: sent before the action began; after: after it ended.
+    """
+
+    sent_ns: Ints
+    on_cluster: Bools
+    before: Bools
+    after: Bools
+
+    def share(self, where: Bools) -> tuple[int, int]:
+        """(on the cluster side, all)."""
+        return int((self.on_cluster & where).sum()), int(where.sum())
+
+
+def followed(case: Case, index: int, phase: Phase) -> Followed:
+    """A server is the cluster's when pinned `cluster` requests were served by it, and no pinned `legacy` one."""
+    pairs, rows = case.pairs, case.pairs.rows(index)
+    cluster = np.unique(pairs.cluster.served_by[pairs.cluster.ok])
+    legacy = np.unique(pairs.legacy.served_by[pairs.legacy.ok])
+    ours = np.setdiff1d(cluster, np.append(legacy, 0))
+    theirs = np.setdiff1d(legacy, np.append(cluster, 0))
+    served = pairs.weighted.served_by[rows]
+    known = pairs.weighted.ok[rows] & (np.isin(served, ours) | np.isin(served, theirs))
+    sent = pairs.weighted.sent_ns[rows][known]
+    return Followed(sent, np.isin(served[known], ours), sent < phase.action_start_ns, sent >= phase.action_end_ns)
+
+
+def fits(k: int, n: int, pct: float) -> bool:
+    """Whether k of n on the cluster side can be pct percent at all (exact binomial, two-sided)."""
+    if pct in (0, 100):
+        return k == n * pct / 100
+    return bool(stats.binomtest(k, n, pct / 100).pvalue > IMPOSSIBLE) if n else True
