@@ -1,0 +1,81 @@
+"""Ask the running lab to do what only it can: power of nodes, processes of pods, legacy machines, status.
+
+One request a connection over a unix socket: a line of JSON there, a line of JSON back. Works inside the lab and outside.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shiftproof.errors import LabError
+from shiftproof.lab.network import LAB_DIR
+
+SOCKET = LAB_DIR / "control.sock"
+LONGEST_CUT_S = 600.0
+_TIMEOUT_S = 90.0
+_LONGEST_ANSWER_BYTES = 16 * 2**20
+
+
+class LabControl:
+    """Each method asks once; raises LabError when the lab is not there, or says that it could not.
+
+    Every cut of power carries its own end: the lab brings the node back after `for_s`, whoever asked may be dead by then.
+    """
+
+    def __init__(self, path: Path | None = None, timeout_s: float = _TIMEOUT_S) -> None:
+        """`path`: the socket, when it is not where it is inside the lab (see enter.find_lab().control())."""
+        self._path = path or SOCKET
+        self._timeout_s = timeout_s
+
+    def power_off(self, node: str, for_s: float) -> None:
+        """Cut the node's power: all its processes die at once, its link is silent. Returns when they are dead."""
+        self._ask("power_off", node=node, for_s=for_s)
+
+    def power_on(self, node: str) -> None:
+        """Give the node power now; returns when its kubelet runs again. Does nothing when it has power."""
+        self._ask("power_on", node=node)
+
+    def kill_pod(self, node: str, pod_uid: str) -> list[int]:
+        """kill -9 the processes of the pod's containers, from the node. Returns their pids as the machine sees them."""
+        answer = self._ask("kill_pod", node=node, pod_uid=pod_uid)
+        return [int(pid) for pid in answer["pids"]]
+
+    def status(self) -> Mapping[str, Any]:
+        """{"ready", "coming_up", "up_s": seconds, "parts": [{"name", "where", "pid", "state", "restarts", "problem"}], "nodes": {name: pid}}.
+
+        state: "ready", "not-ready", "dead", "stopped", "off" (a node without power); pids as the machine sees them.
+        """
+        return self._ask("status")
+
+    def restart_legacy(self, host: str) -> None:
+        """Stop (SIGTERM) and start again with the same settings; returns when it answers."""
+        self._ask("restart_legacy", host=host)
+
+    def stop_legacy(self, host: str) -> None:
+        """SIGTERM; returns when the process is gone. It stays stopped."""
+        self._ask("stop_legacy", host=host)
+
+    def start_legacy(self, host: str, env: Mapping[str, str] | None = None) -> None:
+        """Start with the ordinary settings, `env` on top; returns when it answers. Does nothing when it runs."""
+        self._ask("start_legacy", host=host, env=dict(env or {}))
+
+    def _ask(self, verb: str, **parameters: Any) -> dict[str, Any]:
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(self._timeout_s)
+                client.connect(str(self._path))
+                client.sendall(json.dumps({"verb": verb, **parameters}).encode() + b"\n")
+                with client.makefile("rb") as stream:
+                    line = stream.readline(_LONGEST_ANSWER_BYTES)
+        except OSError as error:
+            raise LabError(f"the lab does not answer: {error.strerror or error}", hint="shiftproof lab up") from error
+        if not line.endswith(b"\n"):
+            raise LabError(f"the lab ended while it was to do {verb}", hint="shiftproof lab status")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise LabError(answer["error"], hint=answer.get("hint"))
+        return answer

@@ -1,0 +1,223 @@
+"""The running lab as the init holds it: what its parts are, what each needs, and how each is.
+
+Part names are what people see while it comes up and in `lab status`.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shiftproof.errors import LabError
+from shiftproof.lab import balancer, control_plane, services
+from shiftproof.lab.kube import ApiError, KubeApi, conditions
+from shiftproof.lab.legacy import LegacyHost, migrate
+from shiftproof.lab.network import LEGACY_IPS, NODE_IPS
+from shiftproof.lab.node import Node
+from shiftproof.lab.parts import Part
+from shiftproof.lab.plan import LabPlan, ServicePlan
+from shiftproof.lab.postgres import Database, Postgres
+from shiftproof.lab.supervisor import Command, Daemon
+from shiftproof.lab.waiting import NotInTime, http_problem, until
+
+_WITHIN_S = 30.0
+_LOAD_BALANCER_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A daemon and the question whether it does its work (None: it is enough that it runs)."""
+
+    daemon: Daemon
+    problem: Callable[[], str | None] | None = None
+
+
+class Lab:
+    """All parts of one lab. Made after mounts and network."""
+
+    def __init__(self, plan: LabPlan) -> None:
+        self._plan = plan
+        self._made = control_plane.make_credentials()
+        self._watched: dict[str, Watched] = {}
+        self._started_s = time.monotonic()
+        self.up = threading.Event()
+        self.nodes = {name: Node(name, plan) for name in NODE_IPS}
+        self.legacy = {host: LegacyHost(host, plan.services[0]) for host in LEGACY_IPS} if plan.services else {}
+        self.postgres = Postgres()
+
+    def parts(self) -> list[Part]:
+        """All of them, with what they need."""
+        return [*self._control_plane_parts(), *self._node_parts(), *self._data_parts(), *self._service_parts()]
+
+    def _control_plane_parts(self) -> list[Part]:
+        made, programs = self._made, self._plan.programs
+        api = made.api(timeout_s=2.0)
+
+        def start(command: Command, problem: Callable[[], str | None]) -> Callable[[], None]:
+            return lambda: self._start(command, problem)
+
+        healthy = self._secure_health
+        return [
+            Part("etcd", start(control_plane.etcd(programs["etcd"]), control_plane.etcd_problem)),
+            Part("apiserver", start(control_plane.api_server(programs["kube-apiserver"], made), api.problem), ("etcd",)),
+            Part(
+                "controller-manager",
+                start(control_plane.controller_manager(programs["kube-controller-manager"], made), healthy(10257)),
+                ("apiserver",),
+            ),
+            Part("scheduler", start(control_plane.scheduler(programs["kube-scheduler"], made), healthy(10259)), ("apiserver",)),
+            Part("addons", self._create_addons, ("apiserver",)),
+            Part("dns", start(control_plane.dns(programs["coredns"], made), control_plane.dns_problem), ("addons",)),
+            Part("metrics", self._start_metrics, ("addons", "node-1", "node-2")),
+        ]
+
+    def _node_parts(self) -> list[Part]:
+        parts: list[Part] = []
+        for name, node in self.nodes.items():
+            parts.append(Part(f"{name}/images", node.start_containers))
+            parts.append(Part(name, lambda node=node: self._start_node(node), (f"{name}/images", "apiserver")))  # type: ignore[misc]
+        return parts
+
+    def _data_parts(self) -> list[Part]:
+        databases = {Database.of(service.legacy_env): None for service in self._plan.services}
+
+        def start() -> None:
+            self._watched["postgres"] = Watched(self.postgres.daemon, self.postgres.problem)
+            self.postgres.start(list(databases))
+
+        return [Part("postgres", start), Part("load-balancer", self._start_balancer)]
+
+    def _service_parts(self) -> list[Part]:
+        parts: list[Part] = []
+        for service in self._plan.services:
+            database = f"{service.name}/database"
+            parts.append(Part(database, lambda service=service: migrate(service), ("postgres",)))  # type: ignore[misc]
+            parts.append(self._manifests_part(service, database))
+            hosts = [] if service is not self._plan.services[0] else list(self.legacy.values())
+            parts += [self._legacy_part(host, service, database) for host in hosts]
+            everywhere = (f"{service.name}/pods", "load-balancer", *(f"{host.host}/{service.name}" for host in hosts))
+            parts.append(Part(f"{service.name}/targets", lambda service=service: services.wait_healthy(service), everywhere))  # type: ignore[misc]
+        return parts
+
+    def _manifests_part(self, service: ServicePlan, database: str) -> Part:
+        def start() -> None:
+            services.apply(self._plan, service)
+            services.wait_available(self._made.api(), service)
+
+        # Pods may be created before there is a node, as on a cluster that scales from nothing.
+        return Part(f"{service.name}/pods", start, ("apiserver", "controller-manager", "scheduler", database))
+
+    def _legacy_part(self, host: LegacyHost, service: ServicePlan, database: str) -> Part:
+        def start() -> None:
+            self._watched[f"{host.host}/{service.name}"] = Watched(host.daemon, host.problem)
+            host.start()
+
+        return Part(f"{host.host}/{service.name}", start, (database,))
+
+    def _start(self, command: Command, problem: Callable[[], str | None], within_s: float = _WITHIN_S) -> None:
+        daemon = Daemon(command)
+        self._watched[command.name] = Watched(daemon, problem)
+        daemon.start()
+        daemon.wait_ready(problem, within_s)
+
+    def _start_balancer(self) -> None:
+        self._start(balancer.command(self._plan), balancer.problem, _LOAD_BALANCER_WITHIN_S)
+
+    def _start_node(self, node: Node) -> None:
+        node.start_kubelet(self._made)
+        node.wait_ready()
+
+    def _create_addons(self) -> None:
+        api = self._made.api()
+        for path, body in control_plane.addons():
+            _create(api, path, body)
+
+    def _start_metrics(self) -> None:
+        """Ready when the API server gets figures of nodes through it: until then an HPA knows nothing."""
+        api = self._made.api()
+        authority = base64.b64encode(self._made.authority.certificate.read_bytes()).decode()
+        _create(api, *control_plane.metrics_api(authority))
+        problem = self._metrics_problem(api)
+        self._start(control_plane.metrics_server(self._plan.programs["metrics-server"], self._made), problem, 60.0)
+
+    def _metrics_problem(self, api: KubeApi) -> Callable[[], str | None]:
+        def problem() -> str | None:
+            try:
+                known = {item["metadata"]["name"] for item in api.get("/apis/metrics.k8s.io/v1beta1/nodes")["items"]}
+            except (LabError, OSError) as error:
+                return str(error)
+            return None if known else "no figures of any node yet"
+
+        return problem
+
+    def _secure_health(self, port: int) -> Callable[[], str | None]:
+        """The controller manager and the scheduler answer /healthz with a certificate that they made themselves."""
+        context = ssl._create_unverified_context()
+        return lambda: http_problem("127.0.0.1", port, "/healthz", tls=context)
+
+    def status(self) -> dict[str, Any]:
+        """See control.LabControl.status; asks every part how it is."""
+        parts = [_describe(name, watched) for name, watched in sorted(self._watched.items())]
+        for node in self.nodes.values():
+            parts += self._describe_node(node)
+        ready = self.up.is_set() and all(part["state"] == "ready" for part in parts)
+        return {
+            "ready": ready,
+            "coming_up": not self.up.is_set(),
+            "up_s": round(time.monotonic() - self._started_s, 1),
+            "parts": parts,
+            "nodes": {name: node.machine.init_pid for name, node in self.nodes.items()},
+        }
+
+    def _describe_node(self, node: Node) -> list[dict[str, Any]]:
+        back_in_s = node.back_in_s()
+        if back_in_s is not None:
+            problem = f"its power is cut, back in {back_in_s:.0f} s"
+            return [_row(node.name, node.name, None, "off", 0, problem)]
+        problem = self._node_problem(node)
+        first = _row(node.name, node.name, node.machine.init_pid, "not-ready" if problem else "ready", 0, problem)
+        return [first, *(_describe(daemon.command.name, Watched(daemon)) for daemon in node.daemons)]
+
+    def _node_problem(self, node: Node) -> str | None:
+        try:
+            state = conditions(self._made.api(2.0).get(f"/api/v1/nodes/{node.name}")).get("Ready")
+        except (LabError, OSError) as error:
+            return str(error)
+        return None if state == "True" else f"Ready is {state}"
+
+
+def _create(api: KubeApi, path: str, body: Mapping[str, Any]) -> None:
+    """Create, once kube-system is there (the API server makes it a moment after it is ready). Raises LabError."""
+
+    def missing() -> str | None:
+        try:
+            api.create(path, body)
+        except ApiError as error:
+            if error.status == 404:
+                return str(error)
+            raise
+        return None
+
+    try:
+        until(missing, _WITHIN_S)
+    except NotInTime as error:
+        raise LabError(f"{path}: {error}") from error
+
+
+def _describe(name: str, watched: Watched) -> dict[str, Any]:
+    daemon = watched.daemon
+    if not daemon.alive():
+        state, problem = ("stopped", "it was stopped") if daemon.stopped else ("dead", "it does not run")
+    else:
+        problem = watched.problem() if watched.problem else None
+        state = "not-ready" if problem else "ready"
+    return _row(name, daemon.command.where, daemon.pid(), state, daemon.restarts, problem if state != "ready" else None)
+
+
+def _row(name: str, where: str, pid: int | None, state: str, restarts: int, problem: str | None) -> dict[str, Any]:
+    return {"name": name, "where": where, "pid": pid, "state": state, "restarts": restarts, "problem": problem}
