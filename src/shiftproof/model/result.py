@@ -12,7 +12,7 @@ from shiftproof.model.verdict import Finding, Outage, Verdict
 
 @dataclass(frozen=True, slots=True)
 class PairCount:
-    """Pairs (or triples) judged; `failed`: those whose treatment failed; `attributed`: of these, charged to the cluster."""
+    """Pairs (or triples) judged; failed: whose treatment failed; attributed: of these, charged to the cluster."""
 
     pairs: int = 0
     failed: int = 0
@@ -61,7 +61,8 @@ class RunResult:
     """One finished run. `started_at` knows its time zone; `seconds` is the whole run, preflight included.
 
     sentence: why, in one sentence; empty: the report makes it from the findings. next_command: what to type next (PASS:
-    the shift; INCONCLUSIVE: what would settle it). proof: the signed statement, where there is one. Raw files lie in `run_dir`.
+    the shift; INCONCLUSIVE: what would settle it). proof: the signed statement, where there is one. run_dir: where the
+    raw files lie.
     """
 
     verdict: Verdict

@@ -1,7 +1,7 @@
 """The timeline as a plotly figure: failures, latency, weights and happenings above each other on one time axis.
 
-Made as plain dicts, since plotly's Python objects would cost a second of import for what is JSON in the end. A colour is
-the name of a CSS variable ("var:--legacy"); the page's script puts the colour of the current theme in.
+Made as plain dicts, since plotly's Python objects would cost a second of import for what is JSON in the end. A colour
+is the name of a CSS variable ("var:--legacy"); the page's script puts the colour of the current theme in.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def timeline_figure(
 ) -> Json:
     """The whole figure: {"data", "layout", "meta"}. attributed: pair numbers charged to the cluster, as judged.
 
-    meta: {"start", "end", "first_failure"} in milliseconds since the epoch and "thinned", sentences on what is not drawn.
+    meta: {"start", "end", "first_failure"} in milliseconds since the epoch; "thinned": sentences on what is not drawn.
     """
     start, end = span_ns(history)
     charged = np.empty(0, dtype=np.int64) if attributed is None else attributed
@@ -64,7 +64,7 @@ def timeline_figure(
     series = [side_series(history.events, side, start, end, bin_ns) for side in present]
     singles = {side: failed_singles(history.events, side) for side in present}
     rows = lanes(history, present)
-    data = _failure_bars(series) + _latency_lines(series, history) + _weight_steps(history, start, end)
+    data = _failure_bars(series) + _latency_lines(series, history) + _weight_steps(history, end)
     for side in present:
         data += _failed_marks(history, singles[side], side, charged, rows)
     data += _happening_marks(rows) + _action_bars(history.phases, rows)
@@ -265,13 +265,14 @@ def _action_bars(phases: Sequence[Phase], rows: Sequence[Lane]) -> list[Json]:
     ]
 
 
-def _weight_steps(history: History, start: int, end: int) -> list[Json]:
-    """What the gate wrote, rule by rule, as steps of the cluster's weight; nothing is drawn before the first is known."""
+def _weight_steps(history: History, end: int) -> list[Json]:
+    """The cluster's weight in the two rules that the gate may write, as steps from where it is first known."""
     rules: dict[str, list[tuple[int, float]]] = {}
     for happening in history.timeline:
         weight = happening.data.get("cluster_pct")
-        if happening.kind == "weights.set" and isinstance(weight, int | float):
-            rules.setdefault(happening.subject.removeprefix("rule/"), []).append((happening.t_ns, float(weight)))
+        rule = happening.subject.removeprefix("rule/")
+        if happening.kind == "weights.set" and rule in ("weighted", "customers") and isinstance(weight, int | float):
+            rules.setdefault(rule, []).append((happening.t_ns, float(weight)))
     out = []
     for rule, steps in rules.items():
         tone = "var:--customers" if rule == "customers" else "var:--weighted"

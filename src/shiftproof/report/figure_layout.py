@@ -64,8 +64,10 @@ def layout(
         "yaxis2": _axis("latency") | _milliseconds(series),
         "yaxis3": _axis("weights") | {"range": [0, 105], "tickvals": [0, 50, 100], "fixedrange": True},
         "yaxis4": _axis("lanes") | _lane_axis(rows),
-        "shapes": _frames() + _bands(history.phases) + ([] if threshold_ms is None else [_threshold(threshold_ms, (start, end))]),
-        "annotations": _band_labels(history.phases) + _titles() + _empty_words(history, series),
+        "shapes": _frames()
+        + _bands(history.phases)
+        + ([] if threshold_ms is None else [_threshold(threshold_ms, (start, end))]),
+        "annotations": _band_labels(history.phases) + _titles() + _empty_words(series),
     }
     return made
 
@@ -169,7 +171,7 @@ def _band_labels(phases: Sequence[Phase]) -> list[Json]:
     out = []
     for name, group in groupby(phases, key=lambda phase: phase.name):
         members = list(group)
-        times = f" ×{len(members)}" if len(members) > 1 else ""
+        times = f" x{len(members)}" if len(members) > 1 else ""
         out.append(
             {
                 "text": html.escape(name) + times,
@@ -224,7 +226,7 @@ def _threshold(threshold_ms: float, span: tuple[float, float]) -> Json:
     }
 
 
-def _empty_words(history: History, series: Sequence[SideSeries]) -> list[Json]:
+def _empty_words(series: Sequence[SideSeries]) -> list[Json]:
     """An empty panel says why it is empty."""
     if any(int(one.failed.sum()) for one in series):
         return []

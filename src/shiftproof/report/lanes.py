@@ -52,7 +52,7 @@ class Lane:
 
 
 def lanes(history: History, sides: Sequence[Side]) -> list[Lane]:
-    """Failed requests first, then what was done, then what was seen. Lanes of watchers are there only if they saw something."""
+    """Failed requests first, then what was done, then what was seen; a watcher that saw nothing has no lane."""
     wanted = [side for side in _SIDE_LABELS if side in sides]
     out = [
         Lane(f"failed-{side.name.lower()}", _SIDE_LABELS[side], side) for side in wanted if side is not Side.CUSTOMER
@@ -76,8 +76,8 @@ def lanes(history: History, sides: Sequence[Side]) -> list[Lane]:
 def _lane_of(happening: Happening) -> str | None:
     if happening.kind in ("phase.start", "phase.end", "action.start", "action.end"):
         return None  # drawn as bands and bars
-    if happening.source in (Source.SHIFTPROOF, Source.CHAOS):
-        return "actions"
+    if happening.source in (Source.SHIFTPROOF, Source.CHAOS) or happening.kind == "weights.set":
+        return "actions"  # the load balancer reports weights, but only we write them
     if happening.source is Source.LOAD_BALANCER:
         return "balancer"
     if happening.source is Source.LEGACY:
@@ -88,25 +88,26 @@ def _lane_of(happening: Happening) -> str | None:
 def _mark(happening: Happening) -> Mark:
     end = happening.kind.rpartition(".")[2]
     data = happening.data
-    facts = ", ".join(
-        f"{key} {data[key]}"
-        for key in ("reason", "ip", "node", "legacy_pct", "cluster_pct")
-        if data.get(key) is not None
-    )
+    facts = ", ".join(f"{key} {data[key]}" for key in ("reason", "ip", "node") if data.get(key) is not None)
     detail = happening.detail + (f" ({facts})" if happening.detail and facts else facts)
     words = happening.kind.replace(".", " ").replace("-", " ")
-    label = f"{happening.subject}: {words}"
-    if happening.kind in ("pod.gone", "target.gone"):  # where a graceful leave ends; what is wrong has said so before
-        return Mark(happening.t_ns, label, detail, "circle-open", "muted")
-    if end in _BAD:
-        return Mark(happening.t_ns, label, detail, "x-thin-open", "bad")
-    if happening.source in (Source.SHIFTPROOF, Source.CHAOS):
-        return Mark(happening.t_ns, label, detail, "diamond" if happening.kind == "weights.set" else "square", "action")
-    if end in _LEAVING:
-        return Mark(happening.t_ns, label, detail, "triangle-down", "leaving")
-    if end in _COMING:
-        return Mark(happening.t_ns, label, detail, "triangle-up", "coming")
-    return Mark(happening.t_ns, label, detail, "circle", "muted")
+    symbol, tone = _look(happening, end)
+    return Mark(happening.t_ns, f"{happening.subject}: {words}", detail, symbol, tone)
+
+
+def _look(happening: Happening, end: str) -> tuple[str, str]:
+    """(symbol, tone), the first that fits."""
+    ours = happening.source in (Source.SHIFTPROOF, Source.CHAOS)
+    looks = (
+        (happening.kind == "weights.set", "diamond", "action"),
+        # Where a graceful leave ends; what was wrong before has said so itself.
+        (happening.kind in ("pod.gone", "target.gone"), "circle-open", "muted"),
+        (end in _BAD, "x-thin-open", "bad"),
+        (ours, "square", "action"),
+        (end in _LEAVING, "triangle-down", "leaving"),
+        (end in _COMING, "triangle-up", "coming"),
+    )
+    return next(((symbol, tone) for fits, symbol, tone in looks if fits), ("circle", "muted"))
 
 
 def _thinned(happenings: Sequence[Happening]) -> Sequence[Happening]:

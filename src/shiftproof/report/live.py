@@ -1,7 +1,7 @@
 """What a person sees while the gate runs: one line a phase, the verdict so far, and at the end the summary.
 
-Two views of one interface: `RichView` (live_rich.py) redraws in place on a terminal, `PlainView` prints one line at each
-phase's end, for logs and CI. All methods may be called from any thread.
+Two views of one interface: `RichView` (live_rich.py) redraws in place on a terminal, `PlainView` prints one line at
+each phase's end, for logs and CI. All methods may be called from any thread.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ from rich.console import Console
 
 from shiftproof.model.result import PhaseRow, RunResult
 from shiftproof.model.verdict import Verdict
-from shiftproof.report.summary import print_summary
-from shiftproof.report.words import attributed_of, clean, count, duration, percent, step
+from shiftproof.report.summary import STATES, print_summary, row_words
+from shiftproof.report.words import clean, count, duration, percent, step
 
 Seconds = Callable[[], float]
 
-#: How a judged phase reads in its line; an unjudged one has no word.
-STATES = {Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "unclear", None: "done"}
 #: A verdict so far is no verdict: words that nobody can take for one, except FAIL, which is final.
 SO_FAR = {
     Verdict.PASS: "nothing against it",
@@ -56,8 +54,8 @@ class Header:
 class LiveNumbers:
     """How the running phase goes. Counts are of all its repeats so far; `elapsed_s` is the phase's own time.
 
-    failed_both: pairs of which both sides failed. late_pct: share of sends later than 20 ms, in percent. budgeted: a crash,
-    whose failures are held against its budget and so are no alarm.
+    failed_both: pairs of which both sides failed. late_pct: share of sends later than 20 ms, in percent. budgeted: a
+    crash, whose failures are held against its budget and so are no alarm.
     """
 
     phase: str
@@ -72,7 +70,7 @@ class LiveNumbers:
 
 
 class View(Protocol):
-    """What the gate calls. `begin` first, `end` last (None: the run ended without a result); `end` twice does nothing."""
+    """What the gate calls: `begin` first, `end` last (None: no result). A second `end` does nothing."""
 
     def begin(self, header: Header) -> None: ...
 
@@ -91,16 +89,6 @@ class View(Protocol):
     def note(self, text: str) -> None: ...
 
     def end(self, result: RunResult | None) -> None: ...
-
-
-def row_words(row: PhaseRow) -> str:
-    """A phase's outcome: "3 rollouts, 6.1 s each    0 of 3,010", "2,250 pairs    0 attributed", "14 checks"."""
-    detail = clean(row.detail)
-    if row.pairs is None:
-        return detail
-    if not detail:
-        return f"{count(row.pairs)} pairs    {count(row.attributed)} attributed"
-    return f"{detail}    {attributed_of(row.attributed, row.pairs)}"
 
 
 def number_words(numbers: LiveNumbers) -> str:
@@ -122,7 +110,7 @@ class PlainView:
         self._heartbeat_s = heartbeat_s
         self._lock = threading.Lock()
         self._began = self._spoke = clock()
-        self._repeat = ""
+        self._repeats: dict[str, str] = {}
         self._ended = False
 
     def begin(self, header: Header) -> None:
@@ -133,14 +121,16 @@ class PlainView:
     def phase_started(self, name: str, repeat: int = 1, of: int = 1) -> None:
         with self._lock:
             self._spoke = self._clock()
-            self._repeat = f"{repeat} of {of}   " if of > 1 else ""
+            self._repeats[name] = f"{repeat} of {of}   " if of > 1 else ""
 
     def progress(self, numbers: LiveNumbers) -> None:
         with self._lock:
             if self._ended or self._clock() - self._spoke < self._heartbeat_s:
                 return
             so_far = f"{SO_FAR[numbers.verdict_so_far]} after {duration(numbers.elapsed_s)}"
-            self._line(f"  {clean(numbers.phase):<11} ...     {self._repeat}{number_words(numbers)}   {so_far}")
+            self._line(
+                f"  {clean(numbers.phase):<11} ...     {self._repeats.get(numbers.phase, '')}{number_words(numbers)}   {so_far}"
+            )
 
     def phase_ended(self, row: PhaseRow) -> None:
         with self._lock:

@@ -14,12 +14,11 @@ from rich.text import Text
 
 from shiftproof.model.result import PhaseRow, RunResult
 from shiftproof.model.verdict import Verdict
-from shiftproof.report.live import SO_FAR, STATES, Header, LiveNumbers, Seconds, number_words, row_words
-from shiftproof.report.summary import print_summary
+from shiftproof.report.live import SO_FAR, Header, LiveNumbers, Seconds, number_words
+from shiftproof.report.summary import STYLES, add_phase, phase_table, print_summary
 from shiftproof.report.words import attributed_of, clean, duration
 
 REDRAWS_PER_S = 4.0
-STATE_STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow", None: "dim"}
 NOTES_KEPT = 6
 
 
@@ -134,15 +133,10 @@ class RichView:
         return table
 
     def _phases(self) -> RenderableType:
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True, min_width=11, max_width=26, overflow="ellipsis")
-        table.add_column(no_wrap=True, min_width=4)
-        table.add_column(overflow="fold")
+        table = phase_table(())
         for line in self._screen.lines:
             if line.row is not None:
-                style = STATE_STYLES[line.row.verdict]
-                words = Text(row_words(line.row), style="bold" if line.row.verdict is Verdict.FAIL else "")
-                table.add_row(f"  {clean(line.name)}", Text(STATES[line.row.verdict], style=style), words)
+                add_phase(table, line.row)
             elif self._ended:
                 table.add_row(f"  {clean(line.name)}", Text("-", style="dim"), Text("not finished", style="dim"))
             else:
@@ -167,7 +161,7 @@ class RichView:
                 pairs, attributed = pairs + line.numbers.pairs, attributed + line.numbers.attributed
         verdict = self._screen.so_far
         text = Text("  so far      ", style="dim")
-        text.append(SO_FAR[verdict], style=STATE_STYLES[verdict] if verdict is Verdict.FAIL else "")
+        text.append(SO_FAR[verdict], style=STYLES[verdict] if verdict is Verdict.FAIL else "")
         if pairs:
             text.append(f"   {attributed_of(attributed, pairs)} attributed")
         return text

@@ -1,6 +1,6 @@
 """One self-contained HTML page a run: the verdict in words first, then the evidence. Needs no network, now or later.
 
-plotly.js goes in compressed (1.9 MB instead of 4.8) and is unpacked by the browser; the words of the page need no script.
+plotly.js goes in compressed (1.9 MB instead of 4.8), the browser unpacks it; the words of the page need no script.
 A Content-Security-Policy forbids every load, so that even a hostile name that got through could fetch nothing.
 """
 
@@ -28,7 +28,7 @@ from shiftproof.model.result import PhaseRow, RunResult
 from shiftproof.model.verdict import Finding, Outage, Verdict
 from shiftproof.report import words
 from shiftproof.report.figure import timeline_figure
-from shiftproof.report.live import STATES, row_words
+from shiftproof.report.summary import row_words
 from shiftproof.report.verdict_file import PAGE_FILE, moment, plain, write_atomic
 
 FIGURES_MAX = 24  # a claim; verdict.json has them all
@@ -83,7 +83,6 @@ def render_page(
     charged to the cluster. threshold_ms: the latency objective. raw_files: names next to the page, to link.
     """
     figure = None if history is None else timeline_figure(history, attributed, threshold_ms)
-    decided = words.headline(result)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -93,7 +92,7 @@ def render_page(
             icon=ICONS[result.verdict],
             lead=LEADS[result.verdict],
             sentence=words.sentence(result),
-            decided=decided,
+            told={key: words.told(result, key) for key in words.SPOKEN},
             next_command=words.next_command(result),
             step=words.step(result.from_pct, result.to_pct),
             tiles=tiles(result, history),
@@ -106,7 +105,7 @@ def render_page(
             plotly=None if figure is None else _plotly(),
             raw_files=raw_files,
             started=moment(result.started_at),
-        started_words=f"{result.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+            started_words=f"{result.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
         )
     )
 
@@ -134,9 +133,7 @@ def tiles(result: RunResult, history: History | None) -> list[tuple[str, str, st
 
 def _attributed_tile(result: RunResult) -> tuple[str, str, str]:
     """Planned work apart from faults, which may cost something: a PASS with "106 attributed" would only puzzle."""
-    planned = [row for row in result.phases if row.pairs is not None]
-    pairs = sum(row.pairs or 0 for row in planned) if planned else result.requests.pairs
-    attributed = sum(row.attributed for row in planned) if planned else result.requests.attributed
+    pairs, attributed = words.planned(result)
     rest = result.requests.attributed - attributed
     notes = []
     if pairs:
@@ -249,7 +246,7 @@ def environment_rows(result: RunResult) -> list[tuple[str, str]]:
 def _script_json(document: Mapping[str, Any]) -> Markup:
     """JSON that cannot end its script element or open a comment, whatever names it holds."""
     text = json.dumps(plain(document), separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 @cache
@@ -269,7 +266,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"clean": words.clean, "figures": figures, "row_words": _row_html}
-    environment.globals |= {"said": words.said, "states": STATES, "Verdict": Verdict, "duration": words.duration}
+    environment.globals |= {"said": words.said, "Verdict": Verdict}
     return environment
 
 

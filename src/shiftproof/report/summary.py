@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import UTC
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from shiftproof.model.result import RunResult
+from shiftproof.model.result import PhaseRow, RunResult
 from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.report.verdict_file import PAGE_FILE
 from shiftproof.report.words import (
     CULPRIT,
     HINT,
     WHERE,
+    attributed_of,
     by_weight,
     clean,
     count,
+    duration,
     headline,
     next_command,
     placed,
-    said,
     sentence,
+    shown_path,
+    step,
+    told,
 )
 
 INDENT = " " * 7
 STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "bold yellow"}
+#: How a judged phase reads in its line; an unjudged one is only done.
+STATES = {Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "unclear", None: "done"}
 MAX_WIDTH = 120  # longer lines are hard to read, however wide the terminal
 OTHERS_SHOWN = 3
 
@@ -45,26 +53,64 @@ def print_summary(console: Console, result: RunResult) -> None:
         console.print(text, soft_wrap=True)
 
 
+def print_run(console: Console, result: RunResult) -> None:
+    """A finished run as it was shown when it ended: what ran, a line a phase, the summary."""
+    when = f"{result.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC   {duration(result.seconds)}"
+    head = f"{result.service}   {step(result.from_pct, result.to_pct)}   {result.target}   run {result.run.id}"
+    console.print(Text(clean(head), style="bold"), Text(when, style="dim"), sep="   ", soft_wrap=True)
+    if result.phases:
+        console.print(phase_table(result.phases))
+    print_summary(console, result)
+
+
+def phase_table(rows: Sequence[PhaseRow]) -> Table:
+    """One line a phase, long ones wrapped below themselves."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, min_width=11, max_width=26, overflow="ellipsis")
+    table.add_column(no_wrap=True, min_width=4)
+    table.add_column(overflow="fold")
+    for row in rows:
+        add_phase(table, row)
+    return table
+
+
+def add_phase(table: Table, row: PhaseRow) -> None:
+    """The line of a phase that ended."""
+    style = STYLES[row.verdict] if row.verdict is not None else "dim"
+    words = Text(row_words(row), style="bold" if row.verdict is Verdict.FAIL else "")
+    table.add_row(Text(f"  {clean(row.name)}"), Text(STATES[row.verdict], style=style), words)
+
+
+def row_words(row: PhaseRow) -> str:
+    """A phase's outcome: "3 rollouts, 6.1 s each    0 of 3,010", "2,250 pairs    0 attributed", "14 checks"."""
+    detail = clean(row.detail)
+    if row.pairs is None:
+        return detail
+    if not detail:
+        return f"{count(row.pairs)} pairs    {count(row.attributed)} attributed"
+    return f"{detail}    {attributed_of(row.attributed, row.pairs)}"
+
+
 def summary_lines(result: RunResult, width: int = 80) -> list[str]:
     """The summary as plain lines of at most `width` columns (paths and commands are never broken)."""
     width = max(40, min(width, MAX_WIDTH))
     lines = _wrapped(f"{result.verdict.value}   {sentence(result)}", width, first="")
     decided = headline(result)
     if decided is not None:
-        lines += _about(decided, width)
+        lines += _about(result, width)
         lines += _others(result, decided, width)
     if result.customers.failed:
         failed, requests = count(result.customers.failed), count(result.customers.requests)
         lines += _wrapped(f"Customers: {failed} of {requests} of their own requests failed meanwhile.", width)
-    return lines + _ending(result, decided, width)
+    return lines + _ending(result, width)
 
 
-def _about(finding: Finding, width: int) -> list[str]:
+def _about(result: RunResult, width: int) -> list[str]:
     """Who did it and what to try."""
     lines: list[str] = []
-    for culprit in said(finding, CULPRIT):
+    for culprit in told(result, CULPRIT):
         lines += _wrapped(culprit, width)
-    for hint in said(finding, HINT):
+    for hint in told(result, HINT):
         lines += _wrapped(f"Try: {hint}", width)
     return lines
 
@@ -81,11 +127,10 @@ def _others(result: RunResult, decided: Finding, width: int) -> list[str]:
     return lines
 
 
-def _ending(result: RunResult, decided: Finding | None, width: int) -> list[str]:
+def _ending(result: RunResult, width: int) -> list[str]:
     """Where to look and what to type, on one line where it fits."""
     parts: list[str] = []
-    if decided is not None:
-        parts += said(decided, WHERE)
+    parts += told(result, WHERE)
     if result.proof is not None:
         parts.append(f"Proof: {shown_path(result.proof)}")
     command = next_command(result)
@@ -97,14 +142,6 @@ def _ending(result: RunResult, decided: Finding | None, width: int) -> list[str]
         parts.append(f"{settle}: {command}")
     one_line = INDENT + "      ".join(parts)
     return [one_line] if len(one_line) <= width else [INDENT + part for part in parts]
-
-
-def shown_path(path: Path) -> str:
-    """Relative to where the person stands, if it lies below."""
-    try:
-        return clean(str(path.resolve().relative_to(Path.cwd())))
-    except ValueError:
-        return clean(str(path))
 
 
 def _wrapped(text: str, width: int, first: str = INDENT) -> list[str]:

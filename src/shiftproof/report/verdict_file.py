@@ -1,4 +1,4 @@
-"""The verdict as a file (DESIGN.md, "Command line"; schema in verdict.schema.json), written whole or not at all, and read back.
+"""The verdict as a file (its schema: verdict.schema.json), written whole or not at all, and read back.
 
 `verdict.json` holds exactly what the schema names. What only the summary needs (its sentence, the phase lines, the
 next command) lies beside it in `summary.json`, so that `shiftproof report` can show a run again as it was shown first.
@@ -44,13 +44,9 @@ def plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int):
         return value
-    if isinstance(value, str):
-        return str(value)
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, Sequence | set | frozenset):
+    if isinstance(value, Sequence | set | frozenset | np.ndarray) and not isinstance(value, str | bytes):
         return [plain(one) for one in value]
     return str(value)
 
@@ -145,7 +141,7 @@ def write_atomic(path: Path, text: str) -> None:
                 file.flush()
                 os.fsync(file.fileno())
                 os.fchmod(file.fileno(), 0o644)
-                os.replace(file.name, path)
+                Path(file.name).replace(path)
             except BaseException:
                 Path(file.name).unlink(missing_ok=True)
                 raise
@@ -164,7 +160,7 @@ def write_run(result: RunResult) -> Path:
 
 
 def write_verdict(result: RunResult, where: str, stdout: TextIO) -> None:
-    """`--json FILE`: the verdict to that file, or alone on `stdout` for "-". Raises SetupError when it cannot be written."""
+    """`--json FILE`: the verdict to that file, or alone on `stdout` for "-". Raises SetupError if it cannot."""
     text = dump(verdict_json(result))
     if where == STDOUT:
         stdout.write(text)

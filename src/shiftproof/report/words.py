@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
-from shiftproof.model.history import PhaseKind
 from shiftproof.model.result import RunResult
 from shiftproof.model.verdict import Finding, Verdict
 
@@ -14,10 +14,21 @@ from shiftproof.model.verdict import Finding, Verdict
 CULPRIT, HINT, WHERE, COMMAND = "culprit", "hint", "where", "command"
 SPOKEN = (CULPRIT, HINT, WHERE, COMMAND)
 
-#: Which claim tells most when several say the same verdict: what was lost, before why it took long.
-_CLAIM_ORDER = ("preflight", "deploy", "outage", "availability", "rollback", "recovery", "latency", "sufficiency")
+#: Which claim tells most when several say the same verdict: the cause before its symptoms.
+_CLAIM_ORDER = (
+    "preflight",
+    "customers",
+    "deploy",
+    "availability",
+    "outage",
+    "rollback",
+    "recovery",
+    "latency",
+    "sufficiency",
+    "suite",
+)
 #: What was not measured explains what could not be said of the rest.
-_UNPROVEN_ORDER = ("preflight", "sufficiency", *_CLAIM_ORDER[1:-1])
+_UNPROVEN_ORDER = ("preflight", "sufficiency", *_CLAIM_ORDER[1:-2], "suite")
 
 
 def clean(text: str) -> str:
@@ -88,13 +99,13 @@ def said(finding: Finding, key: str) -> tuple[str, ...]:
 
 
 def by_weight(findings: Sequence[Finding]) -> list[Finding]:
-    """The worst first; of equals those that name a culprit or a way out, then by what they tell."""
+    """The worst first; of equals by what their claim tells, then those that name a culprit or a way out."""
 
-    def weight(finding: Finding) -> tuple[int, bool, int]:
+    def weight(finding: Finding) -> tuple[int, int, bool]:
         unproven = finding.verdict is Verdict.INCONCLUSIVE
         claims = _UNPROVEN_ORDER if unproven else _CLAIM_ORDER
         order = claims.index(finding.claim) if finding.claim in claims else len(claims)
-        return (-finding.verdict.rank, not said(finding, COMMAND if unproven else CULPRIT), order)
+        return (-finding.verdict.rank, order, not said(finding, COMMAND if unproven else CULPRIT))
 
     return sorted(findings, key=weight)
 
@@ -105,6 +116,15 @@ def headline(result: RunResult) -> Finding | None:
         return None
     deciding = [f for f in result.findings if f.verdict is result.verdict]
     return by_weight(deciding)[0] if deciding else None
+
+
+def told(result: RunResult, key: str) -> tuple[str, ...]:
+    """What the deciding finding says under `key`, or else another of its verdict and phase (one cause)."""
+    decided = headline(result)
+    if decided is None:
+        return ()
+    same = [f for f in by_weight(result.findings) if f.verdict is decided.verdict and f.phase == decided.phase]
+    return next((said(f, key) for f in (decided, *same) if said(f, key)), ())
 
 
 def placed(finding: Finding) -> str:
@@ -122,11 +142,23 @@ def sentence(result: RunResult) -> str:
         return placed(decided)
     if result.verdict is not Verdict.PASS:
         return "Nothing was judged, so nothing is proven."
-    pairs, attributed = result.requests.pairs, result.requests.attributed
-    if attributed == 0:
+    pairs, attributed = planned(result)
+    if attributed == 0 and pairs:
         bound = percent(zero_bound(pairs))
-        return f"Nothing a customer could notice: 0 of {count(pairs)} pairs attributed (below {bound} at 99%)."
-    return f"{count(attributed)} of {count(pairs)} pairs attributed, all within the budgets of the faults."
+        return f"Nothing a customer could notice: 0 of {count(pairs)} graceful pairs attributed (below {bound} at 99%)."
+    return f"{count(attributed)} of {count(pairs)} pairs attributed, within what is allowed."
+
+
+def planned(result: RunResult) -> tuple[int, int]:
+    """(pairs, attributed) of graceful work: as the judge pooled them, else by the phases' rows, else all."""
+    for finding in result.findings:
+        pairs, attributed = finding.data.get("graceful_pairs"), finding.data.get("attributed")
+        if finding.claim == "availability" and isinstance(pairs, int) and isinstance(attributed, int):
+            return pairs, attributed
+    rows = [row for row in result.phases if row.pairs is not None]
+    if rows:
+        return sum(row.pairs or 0 for row in rows), sum(row.attributed for row in rows)
+    return result.requests.pairs, result.requests.attributed
 
 
 def next_command(result: RunResult) -> str | None:
@@ -137,9 +169,16 @@ def next_command(result: RunResult) -> str | None:
         return f"shiftproof shift {result.service} --to {result.to_pct}"
     if result.verdict is Verdict.FAIL:
         return None
-    decided = headline(result)
-    commands = said(decided, COMMAND) if decided is not None else ()
+    commands = told(result, COMMAND)
     return commands[0] if commands else f"shiftproof gate {result.service} --to {result.to_pct}"
+
+
+def shown_path(path: Path) -> str:
+    """Relative to where the person stands, if it lies below."""
+    try:
+        return clean(str(path.resolve().relative_to(Path.cwd())))
+    except ValueError:
+        return clean(str(path))
 
 
 #: claim -> (what it means, how it is judged); one plain sentence each.
@@ -148,11 +187,19 @@ CLAIMS: dict[str, tuple[str, str]] = {
         "Before anything is changed, both sides, the weights, the capacity and the way back are in order.",
         "Each check reads the real state; a fault of the service is FAIL, a fault of our own set-up ends the run.",
     ),
+    "suite": (
+        "Every drill that this gate needs was run to its end.",
+        "A drill that was skipped, left out or broke proved nothing; only the whole suite can pass.",
+    ),
+    "customers": (
+        "The gate did no harm: customers' own traffic went on as before.",
+        "A separate observer of the customers' rule counts every request and failure while the gate runs.",
+    ),
     "availability": (
         "Customers would not get more errors from the cluster than they get from legacy.",
         (
-            "Each request to the cluster has a twin on legacy at the same time; only failures that the twin did not share "
-            "count, by a sequential test that stays valid however often it is looked at."
+            "Each request to the cluster has a twin on legacy at the same time; only failures that the twin did not "
+            "share count, by a sequential test that stays valid however often it is looked at."
         ),
     ),
     "outage": (
@@ -165,8 +212,8 @@ CLAIMS: dict[str, tuple[str, str]] = {
     "latency": (
         "The cluster does not answer late more often than legacy does.",
         (
-            "Each second gives one bounded value (how many more of the cluster's requests than of their twins missed the "
-            "threshold), tested by an e-process against the allowed margin."
+            "Each second gives one bounded value (how many more of the cluster's requests than of their twins missed "
+            "the threshold), tested by an e-process against the allowed margin."
         ),
     ),
     "deploy": (
@@ -184,8 +231,8 @@ CLAIMS: dict[str, tuple[str, str]] = {
     "sufficiency": (
         "There was enough evidence, and it is sound.",
         (
-            "Load delivered on schedule, records complete, each fault seen to take effect and to end, enough pairs for the "
-            "stated bound; anything missing is INCONCLUSIVE, never PASS."
+            "Load delivered on schedule, records complete, each fault seen to take effect and to end, enough pairs for "
+            "the stated bound; anything missing is INCONCLUSIVE, never PASS."
         ),
     ),
 }
@@ -194,12 +241,3 @@ CLAIMS: dict[str, tuple[str, str]] = {
 def explained(claim: str) -> tuple[str, str]:
     """What a claim means and how it is judged; a team's own claim explains itself by its reasons."""
     return CLAIMS.get(claim, ("A claim of this team's own suite.", "By the test that makes it; the reason says how."))
-
-
-KIND_WORDS: dict[PhaseKind, str] = {
-    PhaseKind.STEADY: "nothing is done: the base rate",
-    PhaseKind.GRACEFUL: "planned work that may cost no request",
-    PhaseKind.CRASH: "a fault with a budget",
-    PhaseKind.SHIFT: "weights go up for our traffic",
-    PhaseKind.ROLLBACK: "weights go back for our traffic",
-}
