@@ -1,0 +1,140 @@
+"""Faults of a whole node: drained as maintenance does it, or lost as a power cut does."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+from shiftproof.adapters.kubernetes import paths
+from shiftproof.adapters.kubernetes.pods import is_ready, name_of
+from shiftproof.chaos.eviction import evict_all
+from shiftproof.chaos.scene import Report, Scene, confirmed, scene, wait_for
+from shiftproof.chaos.undo import restore_node_power, uncordon
+from shiftproof.errors import FaultError, RefusedError
+from shiftproof.lab.control import LabControl
+
+Json = dict[str, Any]
+
+CORDON = "node-cordon"
+POWER = "node-power"
+CUT_SEEN_WITHIN_S = 5.0
+PROBE_S = 0.5
+
+
+def drain_node(deadline_s: float = 60) -> Report:
+    """Cordon a node that carries pods of the service, and evict every pod on it through the Eviction API.
+
+    Honours PodDisruptionBudgets: an eviction that one refuses (429) is asked for again until `deadline_s`. Ends when
+    the evicted pods are gone. A budget that refuses the service's own pod to the end is the service's problem, and is
+    returned as such; DaemonSets' and static pods stay. Raises FaultError when nothing could be drained.
+    """
+    return drain_one(scene(), deadline_s)
+
+
+def uncordon_node() -> Report:
+    """Let the nodes that this run cordoned be scheduled on again. Does nothing when there is none."""
+    return {"nodes": _undo(scene(), CORDON)}
+
+
+def lose_node(for_s: float = 30) -> Report:
+    """Cut the power of a node that carries pods of the service; it comes back by itself after `for_s`. Lab only.
+
+    Ends when none of the service's pods on it answers any more. Raises FaultError when one still does.
+    """
+    return lose_one(scene(), LabControl(), for_s)
+
+
+def restore_node() -> Report:
+    """Give the nodes whose power this run cut their power back. Does nothing when there is none."""
+    return {"nodes": _undo(scene(), POWER)}
+
+
+def drain_one(at: Scene, deadline_s: float) -> Report:
+    at.may_break()
+    node = pick_node(at)
+    at.journal.record(
+        kind=CORDON, subject=f"node/{node}", undo={"target": at.target.name, "node": node}, lease_s=deadline_s
+    )
+    began = time.monotonic()
+    at.api.patch(paths.node(node), {"spec": {"unschedulable": True}})
+    if not at.api.get(paths.node(node))["spec"].get("unschedulable"):
+        raise FaultError(f"{node} was cordoned, and the API server does not hold it so")
+    drained = evict_all(at, node, deadline_s)
+    facts = {"node": node, "drain_s": round(time.monotonic() - began, 3), "evictions_refused": drained.refused}
+    report = confirmed([f"node/{node}", *(f"pod/{name}" for name in drained.evicted)], **facts)
+    if drained.problem is not None:
+        report["service_problem"] = drained.problem
+    return report
+
+
+def lose_one(at: Scene, lab: LabControl, for_s: float) -> Report:
+    at.may_break()
+    if at.target.kind != "lab":
+        raise RefusedError(f"a node's power can be cut in the lab only, not on {at.target.name}")
+    node = pick_node(at)
+    pods = [pod for pod in at.serving_pods() if pod["spec"].get("nodeName") == node]
+    doors = [(str(pod["status"]["podIP"]), _port(pod)) for pod in pods]
+    silent = [door for door in doors if not _answers(door)]
+    if silent:
+        raise FaultError(
+            f"{silent[0][0]} on {node} did not answer before its power was cut: its silence proves nothing"
+        )
+    at.journal.record(kind=POWER, subject=f"node/{node}", undo={"target": at.target.name, "node": node}, lease_s=for_s)
+    began = time.monotonic()
+    lab.power_off(node, for_s)
+    if not wait_for(lambda: not any(_answers(door) for door in doors), CUT_SEEN_WITHIN_S):
+        raise FaultError(f"the power of {node} was cut, and a pod on it still answers")
+    silent_after_s = round(time.monotonic() - began, 3)
+    victims = [f"node/{node}", *(f"pod/{name_of(pod)}" for pod in pods)]
+    return confirmed(victims, node=node, silent_after_s=silent_after_s, lease_s=for_s)
+
+
+def pick_node(at: Scene) -> str:
+    """A node that may be hurt, by the seed, out of those that carry ready pods of the service.
+
+    Raises FaultError when that would hurt more nodes at once than the target allows, or leave none to go to.
+    """
+    nodes = {name_of(node): node for node in at.api.items(paths.NODES)}
+    hurt = sorted(name for name, node in nodes.items() if not _whole(node))
+    if len(hurt) >= at.target.max_nodes_hurt:
+        raise FaultError(
+            f"{', '.join(hurt)} cannot be scheduled on already, and {at.target.name} allows "
+            f"{at.target.max_nodes_hurt} node to be hurt at once"
+        )
+    carrying = {pod["spec"].get("nodeName", "") for pod in at.serving_pods()} - set(hurt)
+    if not carrying:
+        raise FaultError(f"no node that may be hurt carries a ready pod of {at.service.name}")
+    if len(nodes) - len(hurt) < 2:
+        raise FaultError("there is no second node that pods could go to")
+    return str(at.random.choice(sorted(carrying)))
+
+
+def _whole(node: Json) -> bool:
+    return is_ready(node) and not node.get("spec", {}).get("unschedulable")
+
+
+def _undo(at: Scene, kind: str) -> list[str]:
+    """Undo this run's entries of `kind`, newest first, each marked as done once its handler has seen it undone."""
+    handler = {CORDON: uncordon, POWER: restore_node_power}[kind]
+    entries = [entry for entry in at.journal.pending() if entry.kind == kind and entry.run_id == at.run_id]
+    for entry in reversed(entries):
+        handler(entry.undo)
+        at.journal.done(entry.id)
+    return [str(entry.undo["node"]) for entry in entries]
+
+
+def _port(pod: Json) -> int:
+    for container in pod["spec"]["containers"]:
+        for port in container.get("ports") or ():
+            return int(port["containerPort"])
+    raise FaultError(f"pod {name_of(pod)} declares no port, so it cannot be seen to fall silent")
+
+
+def _answers(door: tuple[str, int]) -> bool:
+    """Whether it accepts a connection: a node without power refuses none, it is silent."""
+    try:
+        socket.create_connection(door, timeout=PROBE_S).close()
+    except OSError:
+        return False
+    return True
