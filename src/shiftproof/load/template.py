@@ -74,7 +74,7 @@ class Template:
         texts = {"account": values.account, "key": values.key, "amount": values.amount, "id": values.id}
         body = self._body.fill(texts) if self._body else ""
         payload = body.encode()
-        in_path = {name: quote(text, safe="") for name, text in texts.items()}
+        in_path = {name: quote(texts[name], safe="") for name in self._path.names}
         length = f"Content-Length: {len(payload)}\r\n" if self._sends_length else ""
         head = (
             f"{self.method} {self._path.fill(in_path)} HTTP/1.1\r\n{self._headers.fill(texts)}{length}"
