@@ -19,6 +19,7 @@ from botocore.config import Config
 from shiftproof.errors import ShiftproofError
 from shiftproof.lab import network
 from shiftproof.lab.lb import api, desired, estate
+from shiftproof.lab.lb.access_log import AccessLogPump
 from shiftproof.lab.lb.binding import TargetGroupBinding
 from shiftproof.lab.lb.config import Files
 from shiftproof.lab.lb.desired import Address
@@ -83,7 +84,8 @@ class _Balancer:
         (folder / "maps").mkdir(parents=True, exist_ok=True)
         files = Files(folder)
         runtime = Runtime(files.socket)
-        self._process = HaproxyProcess(files, runtime, shlex.split(arguments.haproxy_prefix))
+        self._log = AccessLogPump(files.access_log)
+        self._process = HaproxyProcess(files, runtime, shlex.split(arguments.haproxy_prefix), self._log.write_fd)
         self._reconciler = Reconciler(self._read, files, self._process, runtime, self._lag, bind=arguments.haproxy_bind)
 
     def run(self, stopped: threading.Event) -> None:
@@ -91,6 +93,7 @@ class _Balancer:
         application = api.LabApi(
             api.moto_application(), self._lag, lambda: self._read().groups, self._reconciler.health, self._status
         )
+        self._log.start()
         bind = self._arguments.bind
         server = api.serve(application, bind.ip, bind.port)
         try:
@@ -104,6 +107,7 @@ class _Balancer:
                     raise ShiftproofError("HAProxy ended by itself", hint=f"see {self._arguments.dir}/haproxy.err")
         finally:
             self._process.stop()
+            self._log.stop()
             server.shutdown()
 
     def _read(self) -> desired.Desired:

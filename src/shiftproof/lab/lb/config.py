@@ -7,17 +7,19 @@ Application Load Balancer does; docs/LOAD_BALANCER.md lists where it still diffe
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from shiftproof.errors import LabError
-from shiftproof.lab.lb.desired import Condition, Desired, Group, Rule
+from shiftproof.lab.lb.desired import Address, Condition, Desired, Group, Rule
 from shiftproof.lab.lb.slots import SHARES
 from shiftproof.model.marks import ID_HEADER, REHEARSAL_HEADER
 
-PLACES = 48
+PLACES = tuple(f"s{number}" for number in range(1, 49))
 """Servers that stand ready in each group: more pods than a service of the lab can have, draining ones included."""
+
+NOWHERE = Address("127.0.0.1", 1)
 
 OPEN = ".open"
 """Ends the name of a group's second backend, used while none of its targets is healthy: an ALB then fails open."""
@@ -55,10 +57,17 @@ class Files:
         return self.folder / "maps" / f"{rule.key}.map"
 
 
-def render(desired: Desired, files: Files, bind: str) -> str:
-    """The whole configuration. Raises LabError for a condition that the lab cannot follow."""
+Taken = Mapping[str, Mapping[str, Address]]
+"""By target group: the places that targets have now, with their addresses."""
+
+
+def render(desired: Desired, files: Files, bind: str, taken: Taken) -> str:
+    """The whole configuration. Raises LabError for a condition that the lab cannot follow.
+
+    Addresses are written for a process that takes over: HAProxy's state file brings health over, and no addresses.
+    """
     parts = [_global(files), _DEFAULTS, _frontend(desired.rules, files, bind)]
-    parts += [_backends(group) for _, group in sorted(desired.groups.items()) if group.in_use]
+    parts += [_backends(group, taken.get(name, {})) for name, group in sorted(desired.groups.items()) if group.in_use]
     parts.append("backend no-target\n")
     return "\n".join(parts)
 
@@ -106,7 +115,7 @@ def _frontend(rules: Sequence[Rule], files: Files, bind: str) -> str:
         "frontend entry",
         f"    bind {bind}",
         # Log on this frontend alone: messages about servers would come between the lines of requests.
-        "    log stdout format raw local0 info",
+        "    log stdout len 2048 format raw local0 info",
         f"    log-format {_quoted(_LOG_FORMAT)}",
         f"    http-request set-var(txn.id) req.hdr({ID_HEADER}),bytes(0,64),json(utf8ps)",
         f"    http-request set-var(txn.rehearsal) req.hdr({REHEARSAL_HEADER}),bytes(0,16),json(utf8ps)",
@@ -132,7 +141,7 @@ def _frontend(rules: Sequence[Rule], files: Files, bind: str) -> str:
     return "\n".join(lines)
 
 
-def _backends(group: Group) -> str:
+def _backends(group: Group, taken: Mapping[str, Address]) -> str:
     request = f"meth GET uri {_quoted(group.check_path)} ver HTTP/1.1"
     return f"""backend {group.name}
     balance roundrobin
@@ -141,12 +150,14 @@ def _backends(group: Group) -> str:
     http-check expect status {group.check_codes}
     timeout check {group.timeout_ms}ms
     default-server inter {group.interval_ms}ms rise {group.rise} fall {group.fall}
-    server-template s 1-{PLACES} 127.0.0.1:1 check disabled
-
+{_places(taken, "check disabled")}
 backend {group.name}{OPEN}
     balance roundrobin
-    server-template s 1-{PLACES} 127.0.0.1:1 disabled
-"""
+{_places(taken, "disabled")}"""
+
+
+def _places(taken: Mapping[str, Address], options: str) -> str:
+    return "".join(f"    server {place} {taken.get(place, NOWHERE)} {options}\n" for place in PLACES)
 
 
 def _acl(condition: Condition) -> str:

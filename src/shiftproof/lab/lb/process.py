@@ -1,4 +1,4 @@
-"""The HAProxy process: start, reload without losing a connection, stop; and its access log's size."""
+"""The HAProxy process: start, reload without losing a connection, stop."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from shiftproof.lab.lb.config import Files
 from shiftproof.lab.lb.runtime import Runtime
 
 START_S = 10.0
-LOG_LIMIT_BYTES = 128 * 1024 * 1024
 
 
 class HaproxyProcess:
     """At most one that accepts; after a reload the old one stays until its connections are done.
 
-    All of its methods belong to the main thread: a process started by a thread would be killed with that thread.
+    Its access log goes to `log_fd`, its own words to a file. All methods belong to the main thread: a process started
+    by another thread would be killed with that thread.
     """
 
-    def __init__(self, files: Files, runtime: Runtime, prefix: Sequence[str]) -> None:
+    def __init__(self, files: Files, runtime: Runtime, prefix: Sequence[str], log_fd: int) -> None:
         self._files = files
         self._runtime = runtime
         self._prefix = tuple(prefix)
+        self._log_fd = log_fd
         self._current: subprocess.Popen[bytes] | None = None
         self._leaving: list[subprocess.Popen[bytes]] = []
 
@@ -48,8 +49,8 @@ class HaproxyProcess:
             self._leaving.append(self._current)
         else:
             self._files.state.write_text("1\n", encoding="utf-8")
-        with self._files.access_log.open("ab") as log, self._files.errors.open("ab") as errors:
-            self._current = self._spawn(extra, log, errors)
+        with self._files.errors.open("ab") as errors:
+            self._current = self._spawn(extra, errors)
         self._wait_for(self._current)
 
     def alive(self) -> bool:
@@ -67,25 +68,13 @@ class HaproxyProcess:
                 process.wait()
         self._current, self._leaving = None, []
 
-    def bound_log(self, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
-        """Keep the last `limit_bytes` (or more) in `access.log.1` and start anew.
-
-        HAProxy appends to the open file itself, which costs nobody anything; the price is that a line written between
-        copy and truncation, some microseconds, is lost.
-        """
-        log = self._files.access_log
-        if not log.exists() or log.stat().st_size < limit_bytes:
-            return
-        with log.open("rb") as source, log.with_suffix(".log.1").open("wb") as kept:
-            shutil.copyfileobj(source, kept, 1 << 20)
-        with log.open("r+b") as file:
-            file.truncate(0)
-
-    def _spawn(self, extra: Sequence[str], log: IO[bytes], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _spawn(self, extra: Sequence[str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
         # setpriv: HAProxy must not outlive this process, whatever ends it.
         bound = ["setpriv", "--pdeathsig", "KILL", *self._prefix]
         command = [*bound, _binary(), "-db", "-f", str(self._files.config), *extra]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=errors, start_new_session=True)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._log_fd, stderr=errors, start_new_session=True
+        )
 
     def _wait_for(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_S

@@ -20,8 +20,6 @@ from shiftproof.lab.lb.process import HaproxyProcess
 from shiftproof.lab.lb.runtime import Runtime, ServerStatus
 from shiftproof.lab.lb.slots import Slot, Stage, TargetTable
 
-LOG_CHECK_S = 10.0
-
 
 @dataclass(frozen=True, slots=True)
 class TargetHealth:
@@ -61,13 +59,12 @@ class Reconciler:
         self._bind = bind
         self._monotonic = monotonic
         self._lock = RLock()
-        self._text = ""
+        self._structure = ""
         self._rules: dict[str, Rule] = {}
         self._groups: dict[str, Group] = {}
         self._tables: dict[str, TargetTable] = {}
         self._weights: Delayed[str, Rule] = Delayed()
         self._registrations: Delayed[tuple[str, Address], bool] = Delayed()
-        self._log_checked = 0.0
 
     def tick(self) -> None:
         """One round. Raises LabError when HAProxy is gone or refuses."""
@@ -79,9 +76,6 @@ class Reconciler:
             self._follow_registrations(now)
             self._follow_health(now)
             self._end_drains(now)
-        if now - self._log_checked > LOG_CHECK_S:
-            self._log_checked = now
-            self._process.bound_log()
 
     def health(self, name: str, asked: Sequence[Address] = ()) -> Sequence[TargetHealth]:
         """The targets of a group, those draining included, or just those asked for; HAProxy is asked at this moment."""
@@ -98,10 +92,11 @@ class Reconciler:
     # What the API wants
 
     def _follow_structure(self, wanted: Desired, now: float) -> None:
-        text = config.render(wanted, self._files, self._bind)
+        structure = config.render(wanted, self._files, self._bind, taken={})
         used = {name: group for name, group in wanted.groups.items() if group.in_use}
-        if text != self._text:
-            self._reload(text, wanted, used)
+        if structure != self._structure:
+            self._reload(wanted, used)
+            self._structure = structure
         for name in [name for name in self._tables if name not in used]:
             self._drop(name)
         self._groups = used
@@ -116,16 +111,17 @@ class Reconciler:
                 if key[0] == name and key[1] not in group.targets and key[1] not in known:
                     self._registrations.forget(key)
 
-    def _reload(self, text: str, wanted: Desired, used: Mapping[str, Group]) -> None:
+    def _reload(self, wanted: Desired, used: Mapping[str, Group]) -> None:
         """Maps of new rules must be on disk first; they hold from the start, since no traffic knew the rule before."""
         for rule in wanted.rules:
             if rule.weights and rule.key not in self._rules:
                 self._write_map(rule)
                 self._rules[rule.key] = rule
                 self._weights.forget(rule.key)
+        taken = {name: {slot.name: slot.address for slot in table} for name, table in self._tables.items()}
+        text = config.render(wanted, self._files, self._bind, taken)
         self._files.config.write_text(text, encoding="utf-8")
         self._process.apply()
-        self._text = text
         for name in used:
             for slot in self._tables.get(name, ()):
                 self._reassert(name, slot)
@@ -173,7 +169,9 @@ class Reconciler:
         if slot is None:
             slot = table.place(address, now)
             if slot is None:
-                raise LabError(f"target group {name} has more than {config.PLACES} targets, draining ones included")
+                raise LabError(
+                    f"target group {name} has more than {len(config.PLACES)} targets, draining ones included"
+                )
             self._runtime.fill(f"{name}/{slot.name}", address)
         elif slot.stage is Stage.DRAINING:
             slot.stage, slot.since = Stage.INITIAL, now

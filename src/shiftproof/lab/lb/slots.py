@@ -8,7 +8,7 @@ rule is a table of SHARES slots, each naming one group, and a request draws a sl
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -59,8 +59,8 @@ class Slot:
 class TargetTable:
     """The places of one target group."""
 
-    def __init__(self, size: int) -> None:
-        self._free = deque(f"s{number}" for number in range(1, size + 1))
+    def __init__(self, places: Iterable[str]) -> None:
+        self._free = deque(places)
         self._taken: dict[Address, Slot] = {}
 
     def __iter__(self) -> Iterator[Slot]:

@@ -1,0 +1,54 @@
+"""One load balancer for all tests of a file: two legacy targets; a test registers its own cluster targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from fakes.backends import Backend
+from fakes.balancer import Balancer, running_balancer
+
+
+@dataclass
+class Estate:
+    balancer: Balancer
+    legacy: tuple[Backend, Backend]
+
+
+@pytest.fixture(scope="module")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    legacy = (Backend("127.0.0.2", name="legacy-1"), Backend("127.0.0.3", name="legacy-2"))
+    with running_balancer(tmp_path_factory.mktemp("balancer"), legacy) as balancer:
+        yield Estate(balancer, legacy)
+    for backend in legacy:
+        backend.close()
+
+
+@pytest.fixture
+def balancer(estate: Estate) -> Iterator[Balancer]:
+    """With its lag at 0, and without the cluster targets that the test registered."""
+    yield estate.balancer
+    estate.balancer.lag(weights_s=0, registration_s=0)
+
+
+@pytest.fixture
+def pods(estate: Estate) -> Iterator[Callable[[], Backend]]:
+    """Makes cluster targets, each on an address that no other test had; takes them away afterwards."""
+    made: list[Backend] = []
+
+    def make() -> Backend:
+        _ADDRESSES[0] += 1
+        made.append(Backend(f"127.0.1.{_ADDRESSES[0]}"))
+        return made[-1]
+
+    yield make
+    registered = estate.balancer.states("cluster")
+    for backend in made:
+        if registered.get(f"{backend.ip}:{backend.port}", ("gone", ""))[0] not in ("gone", "draining"):
+            estate.balancer.deregister("cluster", backend)
+        backend.close()
+
+
+_ADDRESSES = [1]

@@ -1,0 +1,323 @@
+"""The lab's load balancer does what an Application Load Balancer does: real moto, real HAProxy, small real targets."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from math import sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from fakes.backends import Backend
+from fakes.balancer import Balancer, eventually
+from shiftproof.adapters.elbv2 import connect
+from shiftproof.ports import Weights
+
+if TYPE_CHECKING:
+    from conftest import Estate
+
+pytestmark = pytest.mark.component
+MakePod = Callable[[], Backend]
+
+
+def set_weights(balancer: Balancer, rule: str, cluster_pct: int) -> None:
+    connect(balancer.target, balancer.service).set_weights(rule, Weights(100 - cluster_pct, cluster_pct))
+
+
+def answered_by(balancer: Balancer, rule: str | None, count: int) -> Counter[str]:
+    with httpx.Client(timeout=10) as client:
+        return Counter(_who(balancer.get(rule, client=client)[1]) for _ in range(count))
+
+
+def _who(answer: httpx.Response) -> str:
+    return answer.text if answer.status_code == 200 else str(answer.status_code)
+
+
+def wait_for_legacy(balancer: Balancer, estate: Estate) -> None:
+    for backend in estate.legacy:
+        eventually(lambda b=backend: balancer.state("legacy", b) == "healthy", f"{backend.name} healthy")
+
+
+def test_customers_start_on_legacy_and_round_robin(estate: Estate, balancer: Balancer) -> None:
+    wait_for_legacy(balancer, estate)
+    assert answered_by(balancer, None, 40) == {"legacy-1": 20, "legacy-2": 20}
+
+
+def test_rehearsal_header_decides_the_side(estate: Estate, balancer: Balancer, pods: MakePod) -> None:
+    pod = pods()
+    balancer.register("cluster", pod)
+    assert answered_by(balancer, "cluster", 10) == {pod.name: 10}
+    assert set(answered_by(balancer, "legacy", 10)) == {"legacy-1", "legacy-2"}
+    assert set(answered_by(balancer, "CLUSTER", 3)) == {pod.name}, "an ALB compares header values without case"
+    assert set(answered_by(balancer, "clusters", 4)) == {"legacy-1", "legacy-2"}
+
+
+def test_weights_of_one_rule_are_followed_and_no_other_rule_moves(balancer: Balancer, pods: MakePod) -> None:
+    pod = pods()
+    balancer.register("cluster", pod)
+    set_weights(balancer, "weighted", 25)
+    eventually(lambda: balancer.get("weighted")[1].text == pod.name, "the first weighted request on the cluster")
+    count, share = 3000, 0.25
+    seen = answered_by(balancer, "weighted", count)
+    assert sum(seen.values()) == count
+    assert abs(seen[pod.name] - count * share) < 5 * sqrt(count * share * (1 - share)), seen
+    assert answered_by(balancer, None, 50)[pod.name] == 0
+    set_weights(balancer, "weighted", 100)
+    eventually(lambda: answered_by(balancer, "weighted", 20) == {pod.name: 20}, "all on the cluster")
+    set_weights(balancer, "weighted", 0)
+    eventually(lambda: answered_by(balancer, "weighted", 20)[pod.name] == 0, "all back on legacy")
+
+
+def test_empty_group_answers_503_and_nothing_fails_over(balancer: Balancer) -> None:
+    eventually(lambda: not balancer.states("cluster"), "no cluster target left")
+    identity, answer = balancer.get("cluster")
+    assert answer.status_code == 503
+    assert balancer.log_of(identity)["target"] == "-:-"
+    set_weights(balancer, "weighted", 50)
+    eventually(lambda: balancer.get("weighted")[1].status_code == 503, "weighted traffic on the empty group")
+    seen = answered_by(balancer, "weighted", 1000)
+    assert abs(seen["503"] - 500) < 5 * sqrt(250), seen
+    set_weights(balancer, "weighted", 0)
+
+
+def test_refused_connection_is_not_tried_elsewhere(balancer: Balancer, pods: MakePod) -> None:
+    """Before health checks notice: half of the requests meet the closed port, and none of them arrives anywhere."""
+    alive, dead = pods(), pods()
+    balancer.register("cluster", alive, dead)
+    dead.close()
+    outcomes = [balancer.get("cluster") for _ in range(10)]
+    failed = [identity for identity, answer in outcomes if answer.status_code == 503]
+    assert failed, "the requests were too late to meet the dead target"
+    assert not set(failed) & set(alive.arrivals)
+    assert balancer.log_of(failed[0])["end"] == "SC"
+    assert balancer.log_of(failed[0])["target"] == f"{dead.ip}:{dead.port}"
+    eventually(lambda: balancer.states("cluster")[f"{dead.ip}:{dead.port}"][0] == "unhealthy", "dead target unhealthy")
+    assert balancer.states("cluster")[f"{dead.ip}:{dead.port}"][1] == "Target.FailedHealthChecks"
+    assert answered_by(balancer, "cluster", 10) == {alive.name: 10}
+
+
+def test_reset_by_the_target_arrives_once_and_fails(balancer: Balancer, pods: MakePod) -> None:
+    good, bad = pods(), pods()
+    balancer.register("cluster", good, bad)
+    bad.broken = True
+    outcomes = [balancer.get("cluster") for _ in range(10)]
+    failed = {identity for identity, answer in outcomes if answer.status_code == 502}
+    assert len(failed) == 5
+    assert set(bad.arrivals) == failed
+    assert len(bad.arrivals) == 5
+    assert not failed & set(good.arrivals)
+    assert balancer.log_of(min(failed))["end"] == "SH"
+
+
+def test_draining_lets_requests_in_flight_finish_and_takes_no_new_one(balancer: Balancer, pods: MakePod) -> None:
+    leaving, staying = pods(), pods()
+    balancer.register("cluster", leaving, staying)
+    answers: list[httpx.Response] = []
+    threads = [threading.Thread(target=lambda: answers.append(balancer.get("cluster", "/held")[1])) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(leaving.arrivals) + len(staying.arrivals) == 4, "four requests in flight")
+    balancer.deregister("cluster", leaving)
+    eventually(lambda: balancer.state("cluster", leaving) == "draining", "draining")
+    before = len(leaving.arrivals)
+    assert before == 2
+    assert answered_by(balancer, "cluster", 20) == {staying.name: 20}
+    leaving.release.set()
+    staying.release.set()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert sorted(answer.text for answer in answers) == sorted([leaving.name, staying.name] * 2)
+    assert len(leaving.arrivals) == before
+    eventually(lambda: balancer.state("cluster", leaving) == "gone", "gone after the deregistration delay")
+
+
+def test_target_health_tells_the_truth(balancer: Balancer, pods: MakePod) -> None:
+    pod = pods()
+    pod.healthy = False
+    key = f"{pod.ip}:{pod.port}"
+    balancer.register("cluster", pod, healthy=False)
+    assert balancer.states("cluster")[key] == ("initial", "Elb.InitialHealthChecking") or (
+        balancer.states("cluster")[key] == ("initial", "Elb.RegistrationInProgress")
+    )
+    assert balancer.get("cluster")[1].status_code == 503, "a target is not used before its first passed check"
+    eventually(lambda: balancer.state("cluster", pod) == "unhealthy", "unhealthy")
+    assert balancer.states("cluster")[key][1] == "Target.ResponseCodeMismatch"
+    pod.healthy = True
+    eventually(lambda: balancer.state("cluster", pod) == "healthy", "healthy")
+    balancer.deregister("cluster", pod)
+    eventually(lambda: balancer.states("cluster").get(key) == ("draining", "Target.DeregistrationInProgress"), "drain")
+    asked = balancer.elbv2.describe_target_health(
+        TargetGroupArn=balancer.group("cluster"), Targets=[{"Id": "127.0.9.9", "Port": 1}]
+    )["TargetHealthDescriptions"][0]["TargetHealth"]
+    assert (asked["State"], asked["Reason"]) == ("unused", "Target.NotRegistered")
+
+
+def test_group_that_no_rule_uses_has_unused_targets(balancer: Balancer) -> None:
+    arn = balancer.elbv2.create_target_group(
+        Name="spare", Protocol="HTTP", Port=80, VpcId=_vpc(balancer), TargetType="ip"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    balancer.elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": "127.0.0.2"}])
+    entry = balancer.elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"][0]
+    assert entry["Target"] == {"Id": "127.0.0.2", "Port": 80}
+    assert (entry["TargetHealth"]["State"], entry["TargetHealth"]["Reason"]) == ("unused", "Target.NotInUse")
+    balancer.elbv2.delete_target_group(TargetGroupArn=arn)
+
+
+def test_group_with_only_unhealthy_targets_fails_open(balancer: Balancer, pods: MakePod) -> None:
+    """As an ALB's does; the control side must not fail where production's would not."""
+    pod = pods()
+    balancer.register("cluster", pod)
+    pod.healthy = False
+    eventually(lambda: balancer.state("cluster", pod) == "unhealthy", "unhealthy")
+    assert answered_by(balancer, "cluster", 5) == {pod.name: 5}
+
+
+def test_place_is_used_again_without_the_last_target_s_health_or_connections(balancer: Balancer, pods: MakePod) -> None:
+    """A target that comes back to an address that drained begins anew, and meets no pooled connection of its old self."""
+    pod = pods()
+    balancer.register("cluster", pod)
+    answered_by(balancer, "cluster", 20)
+    balancer.deregister("cluster", pod)
+    eventually(lambda: balancer.state("cluster", pod) == "gone", "gone")
+    ip, port = pod.ip, pod.port
+    pod.close()
+    successor = Backend(ip, port, name="successor")
+    successor.healthy = False
+    try:
+        balancer.register("cluster", successor, healthy=False)
+        assert balancer.state("cluster", successor) == "initial"
+        assert balancer.get("cluster")[1].status_code == 503
+        successor.healthy = True
+        eventually(lambda: balancer.state("cluster", successor) == "healthy", "healthy")
+        assert answered_by(balancer, "cluster", 20) == {"successor": 20}
+    finally:
+        balancer.deregister("cluster", successor)
+        successor.close()
+
+
+def test_weight_lag_is_honoured_and_setting_it_to_0_makes_what_waits_due(balancer: Balancer, pods: MakePod) -> None:
+    pod = pods()
+    balancer.register("cluster", pod)
+    balancer.lag(weights_s=2)
+    written = time.monotonic()
+    set_weights(balancer, "weighted", 100)
+    assert connect(balancer.target, balancer.service).weights("weighted") == Weights(0, 100), "the API holds it at once"
+    eventually(lambda: balancer.get("weighted")[1].text == pod.name, "weights follow")
+    assert time.monotonic() - written >= 2
+    balancer.lag(weights_s=300)
+    set_weights(balancer, "weighted", 0)
+    assert answered_by(balancer, "weighted", 20) == {pod.name: 20}
+    balancer.lag(weights_s=0)
+    eventually(lambda: answered_by(balancer, "weighted", 5)[pod.name] == 0, "back on legacy")
+
+
+def test_registration_lag_holds_back_coming_and_going(balancer: Balancer, pods: MakePod) -> None:
+    pod = pods()
+    balancer.lag(registration_s=2)
+    written = time.monotonic()
+    balancer.register("cluster", pod, healthy=False)
+    assert balancer.states("cluster")[f"{pod.ip}:{pod.port}"] == ("initial", "Elb.RegistrationInProgress")
+    eventually(lambda: balancer.state("cluster", pod) == "healthy", "healthy")
+    assert time.monotonic() - written >= 2
+    balancer.lag(registration_s=300)
+    balancer.deregister("cluster", pod)
+    assert answered_by(balancer, "cluster", 10) == {pod.name: 10}, "a late load balancer still sends"
+    balancer.lag(registration_s=0)
+    eventually(lambda: balancer.state("cluster", pod) == "draining", "draining")
+
+
+@pytest.mark.parametrize(
+    "body", ['{"weights_s": -1}', '{"weights_s": "soon"}', "[]", '{"weight_s": 1}', "no", '{"registration_s": 1e9}']
+)
+def test_bad_lag_is_refused_and_changes_nothing(balancer: Balancer, body: str) -> None:
+    answer = httpx.put(f"{balancer.api}/_lab/lag", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["problem"]
+    assert httpx.get(f"{balancer.api}/_lab/lag").json() == {"weights_s": 0.0, "registration_s": 0.0}
+
+
+@pytest.mark.parametrize("weight", [1000, -1])
+def test_weights_that_aws_refuses_are_refused(balancer: Balancer, weight: int) -> None:
+    rules = _rules(balancer)
+    groups = [{"TargetGroupArn": balancer.group("legacy"), "Weight": weight}]
+    with pytest.raises(ClientError, match="ValidationError"):
+        balancer.elbv2.modify_rule(
+            RuleArn=rules[-1],
+            Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],  # type: ignore[typeddict-item,list-item]
+        )
+    assert connect(balancer.target, balancer.service).weights("customers") == Weights(100, 0)
+
+
+def test_rule_condition_that_the_lab_cannot_follow_is_refused(balancer: Balancer) -> None:
+    with pytest.raises(ClientError, match="does not follow"):
+        balancer.elbv2.modify_rule(
+            RuleArn=_rules(balancer)[0],
+            Conditions=[{"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}}],
+        )
+
+
+def test_new_rule_reloads_and_no_connection_or_health_is_lost(balancer: Balancer, pods: MakePod) -> None:
+    pod = pods()
+    balancer.register("cluster", pod)
+    before = _haproxy_pid(balancer)
+    held: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: held.append(balancer.get("cluster", "/held")[1]))
+    thread.start()
+    eventually(lambda: pod.arrivals, "a request in flight")
+    arn = balancer.elbv2.create_rule(
+        ListenerArn=_listener(balancer),
+        Priority=900,
+        Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/gone/*"]}}],
+        Actions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "410"}}],
+    )["Rules"][0]["RuleArn"]
+    statuses: Counter[int] = Counter()
+
+    def reloaded() -> bool:
+        statuses[balancer.get("cluster")[1].status_code] += 1
+        return balancer.get(None, "/gone/x")[1].status_code == 410
+
+    eventually(reloaded, "the new rule")
+    assert set(statuses) == {200}, "targets were healthy before, and are so after"
+    assert _haproxy_pid(balancer) != before
+    pod.release.set()
+    thread.join(timeout=20)
+    assert held[0].text == pod.name
+    balancer.elbv2.delete_rule(RuleArn=arn)
+    eventually(lambda: balancer.get(None, "/gone/x")[1].text.startswith("legacy"), "the rule gone")
+    assert balancer.state("cluster", pod) == "healthy"
+
+
+def test_access_log_names_the_request_and_keeps_the_query_out(balancer: Balancer) -> None:
+    identity, _ = balancer.get("legacy", "/payments/1?token=secret")
+    line = balancer.log_of(identity)
+    assert (line["rehearsal"], line["method"], line["path"], line["status"]) == ("legacy", "GET", "/payments/1", 200)
+    assert abs(line["t_us"] / 1e6 - time.time()) < 60
+    assert "secret" not in balancer.access_log.read_text(encoding="utf-8")
+    httpx.get(f"{balancer.entry}/x", headers={"x-shiftproof-id": 'a"b\\c' + "d" * 500})
+    balancer.log_of('a"b\\c' + "d" * (64 - 5))  # every line is JSON still: log_of reads them all
+
+
+def _vpc(balancer: Balancer) -> str:
+    return balancer.elbv2.describe_target_groups()["TargetGroups"][0]["VpcId"]
+
+
+def _listener(balancer: Balancer) -> str:
+    arn = balancer.elbv2.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+    return balancer.elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"][0]["ListenerArn"]
+
+
+def _rules(balancer: Balancer) -> list[str]:
+    rules = balancer.elbv2.describe_rules(ListenerArn=_listener(balancer))["Rules"]
+    return [rule["RuleArn"] for rule in rules if not rule["IsDefault"]]
+
+
+def _haproxy_pid(balancer: Balancer) -> int:
+    from shiftproof.lab.lb.runtime import Runtime
+
+    return Runtime(Path(balancer.folder) / "haproxy.sock").pid()
