@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import typer
 
-from shiftproof.cli import doctor, gate, lab
+from shiftproof.cli import doctor, gate, lab, report
 from shiftproof.errors import ShiftproofError
 
 COULD_NOT_RUN = 3
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.add_typer(lab.app, name="lab")
 app.command("gate")(gate.gate)
 app.command("recover")(gate.recover)
+app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 
 

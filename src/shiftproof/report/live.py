@@ -128,9 +128,8 @@ class PlainView:
             if self._ended or self._clock() - self._spoke < self._heartbeat_s:
                 return
             so_far = f"{SO_FAR[numbers.verdict_so_far]} after {duration(numbers.elapsed_s)}"
-            self._line(
-                f"  {clean(numbers.phase):<11} ...     {self._repeats.get(numbers.phase, '')}{number_words(numbers)}   {so_far}"
-            )
+            figures = self._repeats.get(numbers.phase, "") + number_words(numbers)
+            self._line(f"  {clean(numbers.phase):<11} ...     {figures}   {so_far}")
 
     def phase_ended(self, row: PhaseRow) -> None:
         with self._lock:

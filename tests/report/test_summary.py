@@ -1,0 +1,139 @@
+"""The end of a run, word by word."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes.report_runs import failed, passed, result, unproven
+from rich.console import Console
+
+from shiftproof.model.result import CustomerCount, PhaseRow
+from shiftproof.model.verdict import Finding, Verdict
+from shiftproof.report.summary import print_run, print_summary, summary_lines
+from shiftproof.report.words import duration, headline, milliseconds, next_command, percent, sentence, zero_bound
+
+RUN_DIR = Path("reports/7f3a")
+
+
+def text(made: object, width: int = 80) -> str:
+    assert callable(made)
+    return "\n".join(summary_lines(made(RUN_DIR)[0], width)) + "\n"
+
+
+def test_pass() -> None:
+    assert text(passed, 100) == (
+        "PASS   Nothing a customer could notice: 0 of 14,880 graceful pairs attributed (below 0.031% at 99%).\n"
+        "       Proof: reports/7f3a/proof.dsse.json      Next: shiftproof shift payments --to 25\n"
+    )
+
+
+def test_fail() -> None:
+    assert text(failed) == (
+        "FAIL   deploy: 3 of 3 rollouts lost requests (14, 12, 14 of 1,200 each; the\n"
+        "       legacy side lost 2)\n"
+        "       12:01:25.66  pod payments-7d4f9-10 stopped listening 40 ms after SIGTERM\n"
+        "       and left the load balancer 310 ms later.\n"
+        "       Try: keep serving after SIGTERM until the load balancer has let go\n"
+        "       (preStop sleep >= 5 s).\n"
+        "       Also: deploy: 9 outages in 3 repeats, the longest 268 ms ± 6.7 ms (14\n"
+        "       requests, 12% of those sent); a graceful action may cause none\n"
+        "       infra/services/payments/base/deployment.yaml:31\n"
+        "       Report: reports/7f3a/index.html\n"
+    )
+
+
+def test_inconclusive_says_what_was_missing_and_what_would_settle_it() -> None:
+    assert text(unproven) == (
+        "INCONCLUSIVE   node-loss: the fault proved nothing: no pod of payments ran on\n"
+        "       node-2 when its power was cut, so no request could be hurt\n"
+        "       Try: spread the pods over both nodes (topologySpreadConstraints).\n"
+        "       Also: node-loss: nothing was lost, so there was nothing to recover from\n"
+        "       Report: reports/7f3a/index.html\n"
+        "       To settle it: shiftproof gate payments --to 25 --only node-loss\n"
+    )
+
+
+@pytest.mark.parametrize("made", [passed, failed, unproven])
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_no_line_is_wider_than_the_terminal_but_for_paths_and_commands(made: object, width: int) -> None:
+    for line in text(made, width).splitlines():
+        whole = any(word in line for word in ("Report: ", "Proof: ", "To settle it: ", "Next: ", ".yaml:"))
+        assert len(line) <= width or whole
+
+
+def test_customers_that_were_hurt_are_never_left_out() -> None:
+    hurt = replace(passed(RUN_DIR)[0], customers=CustomerCount(3210, 2))
+    assert "       Customers: 2 of 3,210 of their own requests failed meanwhile." in summary_lines(hurt)
+
+
+def test_nothing_judged_is_not_proven() -> None:
+    empty = result(Verdict.INCONCLUSIVE, (), RUN_DIR)
+    assert sentence(empty) == "Nothing was judged, so nothing is proven."
+    assert next_command(empty) == "shiftproof gate payments --to 25"
+
+
+def test_the_gates_own_sentence_wins() -> None:
+    assert sentence(replace(passed(RUN_DIR)[0], sentence="All quiet.")) == "All quiet."
+
+
+def test_the_cause_leads_and_other_claims_of_the_same_phase_lend_it_their_culprit() -> None:
+    findings = (
+        Finding("latency", "deploy", Verdict.FAIL, "late"),
+        Finding("availability", "deploy", Verdict.FAIL, "lost 3", {"culprit": "pod/a is not configured"}),
+        Finding("deploy", "deploy", Verdict.FAIL, "no rollout ended: CreateContainerConfigError"),
+    )
+    made = result(Verdict.FAIL, findings, RUN_DIR)
+    decided = headline(made)
+    assert decided is not None
+    assert decided.claim == "deploy"
+    assert summary_lines(made)[:2] == [
+        "FAIL   deploy: no rollout ended: CreateContainerConfigError",
+        "       pod/a is not configured",
+    ]
+    assert next_command(made) is None
+
+
+def test_names_from_the_service_cannot_drive_the_terminal() -> None:
+    hostile = (Finding("outage", "deploy", Verdict.FAIL, "pod \x1b[2J\x1b]0;owned\x07 fell\nPASS   all is well"),)
+    lines = summary_lines(result(Verdict.FAIL, hostile, RUN_DIR), 120)
+    assert lines[0].startswith("FAIL   deploy: pod ")
+    assert not any(ord(c) < 32 for line in lines for c in line)
+    assert not any(line.startswith("PASS") for line in lines)
+
+
+def test_colours_only_where_there_is_a_terminal() -> None:
+    plain, coloured = io.StringIO(), io.StringIO()
+    print_summary(Console(file=plain, width=80), failed(RUN_DIR)[0])
+    print_summary(Console(file=coloured, width=80, force_terminal=True, color_system="standard"), failed(RUN_DIR)[0])
+    assert "\x1b" not in plain.getvalue()
+    assert coloured.getvalue().startswith("\x1b[1;31mFAIL\x1b[0m")
+
+
+def test_a_run_shown_again_has_its_phases() -> None:
+    out = io.StringIO()
+    rows = (
+        PhaseRow("deploy", Verdict.PASS, "3 rollouts, 6.1 s each", 3010, 0),
+        PhaseRow("steady", Verdict.PASS, "", 9, 0),
+    )
+    print_run(Console(file=out, width=100), replace(passed(RUN_DIR)[0], phases=rows))
+    assert out.getvalue().splitlines()[:3] == [
+        "payments   legacy 100% -> cluster 25%   lab   run 7f3a   2026-05-04 12:01 UTC   2 min 41 s",
+        "  deploy     ok    3 rollouts, 6.1 s each    0 of 3,010",
+        "  steady     ok    9 pairs    0 attributed",
+    ]
+
+
+def test_figures_for_people() -> None:
+    assert [duration(s) for s in (0.04, 6.1, 41, 161.4, 3725)] == ["0.0 s", "6.1 s", "41 s", "2 min 41 s", "1 h 2 min"]
+    assert [milliseconds(ms) for ms in (0.5, 7.2, 412.3, 1903)] == ["0.5 ms", "7.2 ms", "412 ms", "1.9 s"]
+    assert [percent(p) for p in (0, 0.00031, 0.0074, 0.4)] == ["0%", "0.031%", "0.74%", "40%"]
+
+
+def test_the_bound_of_zero_failures() -> None:
+    # Known answers: ln(100)/-ln(1-p), the smallest error-free samples that rule out 1% and 0.1% at 99%.
+    assert zero_bound(459) < 0.01 < zero_bound(458)
+    assert zero_bound(4603) < 0.001 < zero_bound(4602)
+    assert zero_bound(0) == 1.0
