@@ -85,7 +85,7 @@ keep_daemons_off() {
 setup_packages() {
     lacking=$(missing_packages)
     [ -n "$lacking" ] || return 0
-    [ "$(id -u)" -eq 0 ] || fail "these Debian packages are missing and only root can install them: $lacking ->  run make setup as root"
+    [ "$(id -u)" -eq 0 ] || fail "these Debian packages are missing and only root can install them: $lacking ->  run it as root"
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy"
         chmod 755 "$policy"

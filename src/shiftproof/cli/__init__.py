@@ -9,11 +9,13 @@ mistyped option ends with 2. Both become 3.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 
 import typer
+import typer.main
 
 from shiftproof.cli import doctor, gate, lab, report
 from shiftproof.errors import ShiftproofError
@@ -23,7 +25,6 @@ COULD_NOT_RUN = 3
 app = typer.Typer(
     name="shiftproof",
     help="Prove the cutover before the traffic moves.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -41,23 +42,46 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; returns its exit code. Raises nothing."""
+    """Run one command; returns its exit code. Raises nothing but SystemExit, from a command that chose it.
+
+    The command is invoked here and not by typer's own `main`, which turns Ctrl-C into 130 and a closed pipe into 1.
+    """
+    command = typer.main.get_command(app)
     try:
-        result = app(list(arguments), prog_name="shiftproof", standalone_mode=False)
+        with command.make_context("shiftproof", list(arguments) or ["--help"]) as context:
+            result = command.invoke(context)
         return result if isinstance(result, int) else 0
-    except ShiftproofError as error:
-        return _say(error.one_line())
-    except typer.TyperException as error:
-        return _say(f"{_what(error)}  ->  {_help_for(error)}")
-    except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted")
-    except Exception as error:  # noqa: BLE001 - the last door: our own fault must not look like a verdict
-        traceback.print_exc()
-        return _say(f"a fault in shiftproof itself: {type(error).__name__}: {error}")
+    except typer.Exit as chosen:
+        return chosen.exit_code
+    except SystemExit as chosen:
+        if isinstance(chosen.__context__, BrokenPipeError):  # rich ends with 1 when the reader of a pipe goes away
+            return _nobody_reads()
+        raise
+    except BrokenPipeError:
+        return _nobody_reads()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last door: our own fault must not look like FAIL
+        return _say(_reason(error))
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ShiftproofError):
+        return error.one_line()
+    if isinstance(error, typer.TyperException):
+        return f"{_what(error)}  ->  {_help_for(error)}"
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "interrupted"
+    traceback.print_exception(error)
+    return f"a fault in shiftproof itself: {type(error).__name__}: {error}"
+
+
+def _nobody_reads() -> int:
+    """Python would complain once more when it flushes at its end; so give it somewhere to flush to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return COULD_NOT_RUN
 
 
 def _say(message: str) -> int:
-    print(f"shiftproof: {' '.join(message.split())}", file=sys.stderr)
+    print(f"shiftproof: {' '.join(message.splitlines())}", file=sys.stderr)
     return COULD_NOT_RUN
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="The embedded lab: a real Kubernetes inside one Linux machine.", no_args_is_help=True)
+app = typer.Typer(help="The embedded lab: a real Kubernetes inside one Linux machine.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 _ENTRY = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -55,7 +55,9 @@ def up(json: Json = False) -> None:
 
 @app.command()
 def down(
-    force: Annotated[bool, typer.Option("--force", help="End programs that entered the lab (a gate, lab exec) too.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="End programs that entered the lab (a gate, lab exec) too.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """End the lab, and remove whatever a dead one left. Does nothing when there is neither."""
@@ -113,7 +115,9 @@ def execute(
 
 
 @app.command()
-def forward(ports: Annotated[list[str], typer.Argument(help="entry, aws, apiserver, postgres, or [LOCAL:][HOST:]PORT.")]) -> None:
+def forward(
+    ports: Annotated[list[str], typer.Argument(help="entry, aws, apiserver, postgres, or [LOCAL:][HOST:]PORT.")],
+) -> None:
     """Open ports of the lab on 127.0.0.1 until Ctrl-C."""
     from shiftproof.lab import forward as forwarding
     from shiftproof.lab.enter import require_lab
