@@ -24,8 +24,9 @@ log = logging.getLogger("payments")
 #: about to be used again.
 _KEEP_ALIVE_S = 75
 
-#: How long a request may wait for a connection to the database before it is told that there is none.
-_POOL_WAIT_S = 2.0
+#: How long a request may wait for a connection to the database before it is told that there is none; well below the
+#: time-out of those who ask.
+_POOL_WAIT_S = 1.0
 
 
 class StartError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import psycopg
-from fastapi import FastAPI, Header, Query, Response
+from fastapi import FastAPI, Header, Query, Request, Response
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +24,8 @@ from payments.metrics import Metrics
 from payments.partner import StubPartner
 from payments.settings import Settings
 from payments.store import KeyReused, Payment, Store
+
+log = logging.getLogger("payments")
 
 #: Traffic of the harness says so, is stored with this mark, and is removed by `python3 -m payments purge-synthetic`.
 SYNTHETIC_HEADER = "x-shiftproof-synthetic"
@@ -68,6 +71,8 @@ def build(settings: Settings, pool: AsyncConnectionPool[Any], phase: Phase) -> t
     app = FastAPI(title=settings.service_name, openapi_url=None, lifespan=_lifespan(parts))
     _add_payment_routes(app, Store(pool), StubPartner(settings.partner_delay_ms, settings.partner_token))
     _add_machine_routes(app, parts)
+    for error in (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout):
+        app.add_exception_handler(error, _database_away)
     return Gatekeeper(app, parts), parts
 
 
@@ -165,10 +170,8 @@ class Gatekeeper:
 
         try:
             await self._answer(scope, receive, watched)
-        except (psycopg.OperationalError, PoolTimeout):
-            await self._unavailable(scope, receive, watched, "the database does not answer")
         except Busy as busy:
-            await self._unavailable(scope, receive, watched, str(busy))
+            await _unavailable(str(busy))(scope, receive, watched)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched" if status != 503 else "not-admitted")
             self._metrics.answered(scope["method"], route, status, time.perf_counter() - started)
@@ -182,11 +185,6 @@ class Gatekeeper:
             await self._app(scope, receive, send)
         finally:
             self._admission.leave()
-
-    async def _unavailable(self, scope: Scope, receive: Receive, send: Send, why: str) -> None:
-        answer = _problem(503, why)
-        answer.headers["Retry-After"] = "1"
-        await answer(scope, receive, send)
 
 
 def _as_json(payment: Payment) -> dict[str, str]:
@@ -206,3 +204,13 @@ def _answer(status: int, content: dict[str, Any], headers: dict[str, str] | None
 
 def _problem(status: int, detail: str) -> Response:
     return _answer(status, {"detail": detail})
+
+
+def _unavailable(why: str) -> Response:
+    """Not now: come back in a second."""
+    return _answer(503, {"detail": why}, {"Retry-After": "1"})
+
+
+async def _database_away(request: Request, error: Exception) -> Response:
+    log.warning("%s %s: %s", request.method, request.url.path, str(error).strip().partition("\n")[0])
+    return _unavailable("the database does not answer")

@@ -1,0 +1,1 @@
+"""Real servers for tests: started on loopback in a temporary folder, gone with the test, however it ends."""

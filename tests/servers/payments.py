@@ -1,0 +1,111 @@
+"""The reference service as a process of its own, from the very files that its image holds."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from servers.postgres import free_port
+from shiftproof.lab.setup import app, images
+from shiftproof.lab.setup.paths import service_folder
+from shiftproof.lab.setup.progress import SilentTicker
+from shiftproof.lab.setup.rootfs import PYTHON
+from shiftproof.lab.waiting import until
+
+SERVICE = "payments"
+_READY_WITHIN_S = 20.0
+
+
+@functools.cache
+def app_folder() -> Path:
+    """What the image holds, from the cache; made into a temporary folder when the source is newer than the image."""
+    if images.is_made(SERVICE):
+        return images.app_folder(SERVICE)
+    scratch = tempfile.TemporaryDirectory(prefix="shiftproof-payments-")
+    _kept.append(scratch)
+    folder = Path(scratch.name) / app.FOLDER
+    app.make(service_folder(SERVICE), SERVICE, folder, SilentTicker())
+    return folder
+
+
+_kept: list[tempfile.TemporaryDirectory[str]] = []  # removed when the interpreter ends
+
+
+def run(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """`python3 -m payments ARGUMENTS` to its end, with nothing in its environment but `env`."""
+    return subprocess.run(
+        _command(*arguments), env=_environment(env), capture_output=True, text=True, check=False, timeout=30
+    )
+
+
+@dataclass
+class Service:
+    """A running service. `client` keeps connections, as a load balancer does."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    client: httpx.Client
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def exit_code(self, within_s: float = 20.0) -> int:
+        return self.process.wait(within_s)
+
+    def pay(self, key: str, account: str = "test-1", amount: str = "12.34", **headers: str) -> httpx.Response:
+        body = {"account": account, "amount": amount, "currency": "EUR"}
+        return self.client.post("/payments", json=body, headers={"Idempotency-Key": key, **headers})
+
+
+Start = Callable[..., Service]
+"""Starts the service with settings by name."""
+
+
+@contextmanager
+def service(database_url: str, **settings: str) -> Iterator[Service]:
+    """Migrated, started, ready. `settings` are variables of its environment; killed at the end if still there."""
+    port = free_port()
+    env = {"DATABASE_URL": database_url, "PARTNER_TOKEN": "for-tests", "BIND": "127.0.0.1", "PORT": str(port)}
+    migrated = run("migrate", env=env)
+    assert migrated.returncode == 0, migrated.stderr
+    process = subprocess.Popen(
+        _command("serve"), env=_environment(env | {"PARTNER_DELAY_MS": "5"} | settings), stdout=subprocess.DEVNULL
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as client:
+            started = Service(process, port, client)
+            until(lambda: _problem(started), _READY_WITHIN_S)
+            yield started
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _problem(started: Service) -> str | None:
+    if started.process.poll() is not None:
+        raise RuntimeError(f"the service ended with {started.process.returncode}")
+    try:
+        answer = started.client.get("/ready")
+    except httpx.TransportError as error:
+        return str(error)
+    return None if answer.status_code == 200 else answer.text
+
+
+def _command(*arguments: str) -> list[str]:
+    return [str(PYTHON), "-m", SERVICE, *arguments]
+
+
+def _environment(env: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(app_folder()), "PYTHONDONTWRITEBYTECODE": "1", **env}
