@@ -119,7 +119,7 @@ def test_a_run_shown_again_has_its_phases() -> None:
         PhaseRow("steady", Verdict.PASS, "", 9, 0),
     )
     print_run(Console(file=out, width=100), replace(passed(RUN_DIR)[0], phases=rows))
-    assert out.getvalue().splitlines()[:3] == [
+    assert [line.rstrip() for line in out.getvalue().splitlines()[:3]] == [
         "payments   legacy 100% -> cluster 25%   lab   run 7f3a   2026-05-04 12:01 UTC   2 min 41 s",
         "  deploy     ok    3 rollouts, 6.1 s each    0 of 3,010",
         "  steady     ok    9 pairs    0 attributed",

@@ -160,7 +160,7 @@ class RichView:
             elif line.row is None and line.numbers is not None and not line.numbers.budgeted:
                 pairs, attributed = pairs + line.numbers.pairs, attributed + line.numbers.attributed
         verdict = self._screen.so_far
-        text = Text("  so far      ", style="dim")
+        text = Text("  so far     ", style="dim")
         text.append(SO_FAR[verdict], style=STYLES[verdict] if verdict is Verdict.FAIL else "")
         if pairs:
             text.append(f"   {attributed_of(attributed, pairs)} attributed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from shiftproof.errors import UserError
 from shiftproof.model.result import RunResult
 from shiftproof.report.summary import STYLES
 from shiftproof.report.verdict_file import VERDICT_FILE, read_run
-from shiftproof.report.words import clean, duration, step
+from shiftproof.report.words import clean, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +70,24 @@ def find_run(reports: Path, name: str | None) -> RunResult:
 
 
 def print_runs(console: Console, entries: Sequence[RunEntry]) -> None:
-    """One line a run."""
-    table = Table.grid(padding=(0, 3, 0, 0))
-    for entry in entries:
-        result = entry.result
-        if result is None:
-            table.add_row(clean(entry.folder.name), Text("no verdict", style="dim"))
-            continue
+    """One line a run, and below them the folders that hold no verdict."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for _ in range(7):
+        table.add_column(no_wrap=True)
+    for result in (entry.result for entry in entries if entry.result is not None):
         table.add_row(
             Text(clean(result.run.id), style="bold"),
             Text(result.verdict.value, style=STYLES[result.verdict]),
             Text(clean(result.service)),
-            step(result.from_pct, result.to_pct),
+            f"{result.from_pct}% -> {result.to_pct}%",
             Text(clean(result.target)),
-            f"{result.started_at:%Y-%m-%d %H:%M} UTC",
+            f"{result.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
             Text(duration(result.seconds), style="dim"),
         )
     console.print(table)
+    for entry in entries:
+        if entry.result is None:
+            console.print(Text(f"no verdict: {clean(entry.folder.name)}", style="dim"), soft_wrap=True)
 
 
 def _entry(folder: Path) -> RunEntry:

@@ -129,8 +129,8 @@ def told(result: RunResult, key: str) -> tuple[str, ...]:
 
 def placed(finding: Finding) -> str:
     """The reason with its phase in front, unless it is about the whole run or says so itself."""
-    reason = clean(finding.reason)
-    return reason if finding.phase == "run" or reason.startswith(f"{finding.phase}:") else f"{finding.phase}: {reason}"
+    reason, phase = clean(finding.reason), clean(finding.phase)
+    return reason if phase == "run" or reason.startswith(f"{phase}:") else f"{phase}: {reason}"
 
 
 def sentence(result: RunResult) -> str:
