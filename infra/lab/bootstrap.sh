@@ -108,7 +108,7 @@ install_uv() {
     mv "$new" "$uv_home"
 }
 
-[ -r /etc/debian_version ] || fail 'the lab needs Debian 12  ->  use a Debian 12 machine'
+grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release || fail 'the lab needs Debian 12 (bookworm)  ->  use such a machine'
 mkdir -p "$cache/lock" "$cache/log" 2>/dev/null || fail "cannot write to the cache $cache  ->  set SHIFTPROOF_CACHE to a folder of yours"
 exec 9>"$cache/lock/setup"
 flock --nonblock 9 || { printf '..  waiting for another set-up to end\n' >&2; flock 9; }

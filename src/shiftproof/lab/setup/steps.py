@@ -16,13 +16,14 @@ from functools import partial
 from rich.console import Console
 
 from shiftproof.errors import SetupError
-from shiftproof.lab.setup import images, packages, toolchain
+from shiftproof.lab.setup import images, packages, rootfs, toolchain
+from shiftproof.lab.setup.command import CommandFailed, run
 from shiftproof.lab.setup.paths import cache_root
 from shiftproof.lab.setup.progress import Ticker, shown
 from shiftproof.lab.setup.tools import LAB_TOOLS, GoTool
 
 LAB_BUILD = "shiftproof lab build"
-_FREE_FOR_BUILD_GIB = 12  # seen at the peak of a cold set-up: 8.5 GiB, sources and compiled packages included
+_FREE_FOR_BUILD_GIB = 12  # seen at the peak of a cold set-up: 8.8 GiB, sources and compiled packages included
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ def all_steps() -> list[Step]:
     """In the order in which they must be made. Raises nothing: a recipe that cannot be read is a step's problem."""
     return [
         Step("root", _no_root, "run it as root (sudo -E make setup)"),
+        Step("debian", _other_system, "use a Debian 12 machine"),
+        Step("namespaces", _no_namespaces, "use a machine, or a privileged container, that may make them"),
         Step("debian-packages", _missing_packages, packages.MEND),
         Step("go-toolchain", _no_toolchain, "make setup"),
         Step("disk", _little_disk, "free some space, or set SHIFTPROOF_CACHE to a folder on a larger disk"),
@@ -91,6 +94,18 @@ def _tool_step(tool: GoTool) -> Step:
 
 def _no_root() -> str | None:
     return None if os.geteuid() == 0 else "the lab makes namespaces, so it needs root"
+
+
+def _other_system() -> str | None:
+    return None if rootfs.PYTHON.is_file() else f"there is no {rootfs.PYTHON}, which Debian 12 has"
+
+
+def _no_namespaces() -> str | None:
+    try:
+        run(["unshare", "--pid", "--mount", "--net", "--fork", "--mount-proc", "true"])
+    except (CommandFailed, SetupError) as error:
+        return f"cannot make namespaces: {error}"
+    return None
 
 
 def _missing_packages() -> str | None:
