@@ -64,7 +64,9 @@ def read_document(file: Path, model: type[Model]) -> Document[Model]:
         raise ConfigError(_yaml_words(error), file=file, line=mark.line + 1 if mark else None) from None
     except YAMLError as error:
         raise ConfigError(f"is not YAML: {str(error).splitlines()[0]}", file=file) from None
-    except (ValueError, RecursionError) as error:  # e.g. a date such as 2026-02-30
+    except RecursionError:
+        raise ConfigError("is not YAML that a person wrote: it is nested too deeply", file=file) from None
+    except ValueError as error:  # e.g. a date such as 2026-02-30
         raise ConfigError(f"a value cannot be read: {error}", file=file) from None
     if node is None:
         raise ConfigError("is empty", file=file)
@@ -72,7 +74,7 @@ def read_document(file: Path, model: type[Model]) -> Document[Model]:
         return Document(file, model.model_validate(data), node)
     except ValidationError as error:
         known = _field_names(model)
-        problems = [_problem(detail, known) for detail in error.errors(include_url=False)]
+        problems = [_problem(detail, known) for detail in _causes(error.errors(include_url=False))]
         raise _config_error(file, node, problems) from None
 
 
@@ -125,6 +127,17 @@ def _config_error(file: Path, node: Node, problems: Sequence[Problem]) -> Config
         plural = "lines" if len(others) > 1 else "line"
         message += f" (and {len(placed) - 1} more, {plural} {', '.join(map(str, others))})"
     return ConfigError(message, file=file, line=line)
+
+
+def _causes(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Less what only follows from others: a list whose items are wrong is also said to be too short."""
+    places = [detail["loc"] for detail in details]
+
+    def follows(detail: ErrorDetails) -> bool:
+        loc = detail["loc"]
+        return detail["type"] == "too_short" and any(place[: len(loc)] == loc != place for place in places)
+
+    return [detail for detail in details if not follows(detail)]
 
 
 def _problem(detail: ErrorDetails, known: frozenset[str]) -> Problem:
