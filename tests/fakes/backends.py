@@ -12,7 +12,7 @@ HOLD_S = 30.0  # no test may hang on a request that it forgot to let go
 
 
 class Backend(ThreadingHTTPServer):
-    """One target. `/ready` answers by `healthy`; `/held…` waits until `release`; `broken` resets every other request."""
+    """One target. `/ready` answers by `healthy`; `/held…` waits until `release`; `broken` resets all else."""
 
     daemon_threads = True
 

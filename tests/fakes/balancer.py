@@ -107,7 +107,10 @@ class Balancer:
         self.elbv2.register_targets(TargetGroupArn=self.group(side), Targets=[b.target for b in backends])  # type: ignore[misc]
         if healthy:
             for backend in backends:
-                eventually(lambda b=backend: self.state(side, b) == "healthy", f"{backend.name} healthy")
+                self.wait_healthy(side, backend)
+
+    def wait_healthy(self, side: str, backend: Backend) -> None:
+        eventually(lambda: self.state(side, backend) == "healthy", f"{backend.name} healthy")
 
     def deregister(self, side: str, *backends: Backend) -> None:
         self.elbv2.deregister_targets(TargetGroupArn=self.group(side), Targets=[b.target for b in backends])  # type: ignore[misc]
@@ -137,6 +140,14 @@ class Balancer:
         eventually(look, f"a log line of {identity}")
         assert len(found) == 1
         return found[0]
+
+
+@dataclass(frozen=True)
+class Estate:
+    """A balancer and the legacy targets that it started with."""
+
+    balancer: Balancer
+    legacy: tuple[Backend, Backend]
 
 
 @contextmanager

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import pytest
-
 from fakes.backends import Backend
-from fakes.balancer import Balancer, running_balancer
-
-
-@dataclass
-class Estate:
-    balancer: Balancer
-    legacy: tuple[Backend, Backend]
+from fakes.balancer import Balancer, Estate, running_balancer
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,16 @@ from collections import Counter
 from collections.abc import Callable
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import httpx
 import pytest
 from botocore.exceptions import ClientError
-
 from fakes.backends import Backend
-from fakes.balancer import Balancer, eventually
+from fakes.balancer import Balancer, Estate, eventually
+
 from shiftproof.adapters.elbv2 import connect
 from shiftproof.ports import Weights
-
-if TYPE_CHECKING:
-    from conftest import Estate
 
 pytestmark = pytest.mark.component
 MakePod = Callable[[], Backend]
@@ -41,7 +38,7 @@ def _who(answer: httpx.Response) -> str:
 
 def wait_for_legacy(balancer: Balancer, estate: Estate) -> None:
     for backend in estate.legacy:
-        eventually(lambda b=backend: balancer.state("legacy", b) == "healthy", f"{backend.name} healthy")
+        balancer.wait_healthy("legacy", backend)
 
 
 def test_customers_start_on_legacy_and_round_robin(estate: Estate, balancer: Balancer) -> None:
@@ -179,7 +176,7 @@ def test_group_with_only_unhealthy_targets_fails_open(balancer: Balancer, pods: 
 
 
 def test_place_is_used_again_without_the_last_target_s_health_or_connections(balancer: Balancer, pods: MakePod) -> None:
-    """A target that comes back to an address that drained begins anew, and meets no pooled connection of its old self."""
+    """A target that comes back to an address that drained begins anew, and meets no connection of its old self."""
     pod = pods()
     balancer.register("cluster", pod)
     answered_by(balancer, "cluster", 20)
@@ -245,11 +242,11 @@ def test_bad_lag_is_refused_and_changes_nothing(balancer: Balancer, body: str) -
 @pytest.mark.parametrize("weight", [1000, -1])
 def test_weights_that_aws_refuses_are_refused(balancer: Balancer, weight: int) -> None:
     rules = _rules(balancer)
-    groups = [{"TargetGroupArn": balancer.group("legacy"), "Weight": weight}]
+    groups: Any = [{"TargetGroupArn": balancer.group("legacy"), "Weight": weight}]
     with pytest.raises(ClientError, match="ValidationError"):
         balancer.elbv2.modify_rule(
             RuleArn=rules[-1],
-            Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],  # type: ignore[typeddict-item,list-item]
+            Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}],
         )
     assert connect(balancer.target, balancer.service).weights("customers") == Weights(100, 0)
 

@@ -50,7 +50,7 @@ class LoadBalancerWatcher:
         self._happenings: list[Happening] = []
         self._targets: dict[Key, TargetState] | None = None
         self._weights: Mapping[str, Weights] = {}
-        self._last_ns = 0
+        self._last_ns = clock.now_ns()
         self._problem: str | None = None
 
     def start(self) -> None:
