@@ -23,11 +23,13 @@ def phase_row(name: str, case: Case, findings: Sequence[Finding]) -> PhaseRow:
     numbered = [(index, phase) for index, phase in case.phases() if phase.name == name]
     phases = [phase for _, phase in numbered]
     rows = [case.pairs.rows(index) for index, _ in numbered]
+    crash = bool(phases) and phases[0].kind is PhaseKind.CRASH
     return PhaseRow(
         name=name,
         verdict=merge(finding.verdict for finding in findings) if findings else None,
-        detail=_crash_detail(name, case) if phases and phases[0].kind is PhaseKind.CRASH else _detail(phases),
-        pairs=sum(int(case.pairs.complete[part].sum()) for part in rows),
+        detail=_crash_detail(name, case) if crash else _detail(phases),
+        # What a crash costs is held against its budget; only graceful pairs are counted as evidence.
+        pairs=None if crash else sum(int(case.pairs.complete[part].sum()) for part in rows),
         attributed=sum(int(case.pairs.attributed[part].sum()) for part in rows),
         seconds=sum(phase.end_ns - phase.start_ns for phase in phases) / 1e9,
     )
