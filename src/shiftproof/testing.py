@@ -47,6 +47,7 @@ class _Change:
     latency_ms: float | None = None
     target: str = ""
     cause: str = ""
+    at_most: int | None = None
 
 
 @dataclass(slots=True)
@@ -125,15 +126,19 @@ class RunBuilder:
         after_s: float = 1.0,
         seconds: float,
         share: float = 1.0,
+        at_most: int | None = None,
         failure: Failure = Failure.RESET,
         status: int = 0,
         target: str = "",
         cause: str = "",
     ) -> RunBuilder:
-        """Requests of `side` sent from after_s into the phase on fail. target, cause: what the load balancer logs."""
+        """Requests of `side` sent from after_s into the phase on fail; at_most: the first few of them only.
+
+        target, cause: what the load balancer logs of them (nothing without a cause).
+        """
         start = self.find(name, repeat).start_ns + round(after_s * _S)
         end = start + round(seconds * _S)
-        self._changes.append(_Change(side, start, end, share, failure, status, None, target, cause))
+        self._changes.append(_Change(side, start, end, share, failure, status, None, target, cause, at_most))
         return self
 
     def slow(
@@ -235,6 +240,8 @@ class RunBuilder:
                 continue
             hit = (events["sent_ns"] >= change.start_ns) & (events["sent_ns"] < change.end_ns)
             hit &= rng.random(count) < change.share
+            if change.at_most is not None:
+                hit[np.flatnonzero(hit)[change.at_most :]] = False
             if change.latency_ms is not None:
                 latency_ms[hit] = change.latency_ms
                 continue

@@ -164,7 +164,7 @@ def _pod_pattern(lives: Lives, pod: PodLife, loss: _Loss) -> tuple[str, str]:
         return "pod-leaving", subject
     if node is not None and node.leaving_at(loss.at_ns + WATCH_LAG_NS) is not None:
         return "node-leaving", f"node/{node.name}"
-    if pod.hurt_ns is not None and loss.at_ns >= pod.hurt_ns - WATCH_LAG_NS:
+    if pod.hurt_at(loss.at_ns + WATCH_LAG_NS) is not None:
         return "hurt", subject
     if pod.ready_ns is None or loss.at_ns < pod.ready_ns + NEW_NS:
         return "not-ready-yet", subject
@@ -184,7 +184,7 @@ def _culprit(history: History, lives: Lives, pattern: str, subject: str, losses:
     when = f"at {clock(first)}" if last - first < 100_000_000 else f"from {clock(first)} to {clock(last)}"
     what = f"{count(len(losses), 'request')} {losses[0].verb}"
     name = subject.partition("/")[2]
-    leaving = pattern in ("pod-leaving", "node-leaving", "late-to-let-go", "hurt")
+    leaving = pattern in ("pod-leaving", "node-leaving", "late-to-let-go")
     if pattern == "nearby":
         rest, hint = _nearby(history, first)
         return Culprit("nearby" if rest else "unknown", "", False, first, len(losses), f"{what} {when}{rest}.", hint)
@@ -219,7 +219,7 @@ def _pod_rest(pod: PodLife, pattern: str, losses: list[_Loss]) -> tuple[str, str
         since = _gap(pod.ready_ns, at_ns, "after", "before")
         return f"{since} it became ready: it got traffic before it could serve", _PROBE
     if pattern == "hurt":
-        since = _gap(pod.hurt_ns or at_ns, at_ns, "after", "before")
+        since = _gap(pod.hurt_at(at_ns + WATCH_LAG_NS) or at_ns, at_ns, "after", "before")
         return f"{since} our fault hit it: the load balancer still sent to it", _LET_GO
     if pattern == "pod-failing":
         return "which was neither new nor leaving: the pod itself failed", _OWN

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from shiftproof.model.history import Happening, Phase
 
 _FOREVER = 1 << 62
+_HURT_NS = 10_000_000_000
 
 
 @dataclass(slots=True)
@@ -24,7 +25,11 @@ class PodLife:
     endpoint_removed_ns: int | None = None
     healthy_ns: int | None = None
     left_balancer_ns: int | None = None
-    hurt_ns: int | None = None
+    hurt_ns: list[int] = field(default_factory=list)
+
+    def hurt_at(self, t_ns: int) -> int | None:
+        """When our last fault before t_ns hit it, if that is recent enough to matter; it may run again since."""
+        return max((hurt for hurt in self.hurt_ns if t_ns - _HURT_NS <= hurt <= t_ns), default=None)
 
     def left_ns(self) -> int | None:
         """When no new request could reach it any more: by the load balancer, or else by its endpoint."""
@@ -60,11 +65,14 @@ class Lives:
     nodes: Mapping[str, NodeLife]
     by_ip: Mapping[str, tuple[PodLife, ...]]
 
-    def pod_at(self, ip: str, t_ns: int, slack_ns: int = 5_000_000_000) -> PodLife | None:
-        """Whose address it was at t_ns: the pod that was there, else the one that was there last."""
+    def pod_at(self, ip: str, t_ns: int) -> PodLife | None:
+        """Whose address it was at t_ns: the pod that was there then, else within 5 s, else the last to have it."""
         pods = self.by_ip.get(ip, ())
-        there = [pod for pod in pods if pod.present(t_ns, slack_ns)]
-        return there[-1] if there else pods[-1] if pods else None
+        for slack_ns in (0, 5_000_000_000):
+            there = [pod for pod in pods if pod.present(t_ns, slack_ns)]
+            if there:
+                return there[-1]
+        return pods[-1] if pods else None
 
 
 def _first(now: int | None, t_ns: int) -> int:
@@ -77,7 +85,6 @@ _POD_FIELDS = {
     "pod.stopped": "stopped_ns",
     "pod.gone": "gone_ns",
     "endpoint.removed": "endpoint_removed_ns",
-    "fault.begin": "hurt_ns",
 }
 _NODE_LEAVING = {
     "node.cordoned": "was cordoned",
@@ -114,6 +121,8 @@ def read_lives(timeline: Iterable[Happening]) -> Lives:
 def _pod(pod: PodLife, happening: Happening) -> None:
     pod.ip = pod.ip or str(happening.data.get("ip") or "")
     pod.node = pod.node or str(happening.data.get("node") or "")
+    if happening.kind == "fault.begin":
+        pod.hurt_ns.append(happening.t_ns)
     name = _POD_FIELDS.get(happening.kind)
     if name is not None:
         setattr(pod, name, _first(getattr(pod, name), happening.t_ns))

@@ -29,6 +29,10 @@ Ints = npt.NDArray[np.int64]
 MIN_ERRORS = 2
 
 
+#: Shares of the highest stake that cannot go bankrupt; half of the wealth starts on the last.
+STAKES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.99)
+
+
 class Decision(StrEnum):
     ACCEPT = "accept"  # the lower rate
     REJECT = "reject"  # the higher rate
@@ -50,7 +54,8 @@ class Sprt:
 
     After each sample the log-likelihood ratio grows by ln(p1/p0) on a failure and by ln((1-p1)/(1-p0)) on a success.
     REJECT (the rate is p1) at or above ln((1-beta)/alpha), ACCEPT at or below -ln((1-alpha)/beta).
-    alpha: chance of REJECT under p0; beta: chance of ACCEPT under p1 (Wald: their sum is never exceeded).
+    alpha: chance of REJECT under p0; beta: chance of ACCEPT under p1. Wald's bound: the true two add up to at most
+    alpha + beta, and are at most alpha/(1-beta) and beta/(1-alpha).
     """
 
     p0: float
@@ -218,24 +223,32 @@ def mean_above(values: Floats, mean: float, alpha: float) -> Crossing:
     """E-process against "the mean of these values in [-1, 1], given the past, is at most `mean`" by betting.
 
     A gambler who stakes the share l of the wealth on every value multiplies it by 1 + l (x - mean); with
-    0 < l < 1/(1 + mean) it stays positive since x >= -1. The wealth of a mixture of stakes (equal parts, fixed before
-    the first value) is the e-value. Needs no distribution and no independence beyond the conditional mean, which is
-    why latency, which comes in bursts, is judged by it with one value a second.
+    0 < l < 1/(1 + mean) it stays positive since x >= -1. The wealth of a mixture of stakes (half on the highest, as
+    slow seconds are mostly all slow and good ones all good; fixed before the first value) is the e-value. Needs no
+    distribution and no independence beyond the conditional mean, which is why latency, which comes in bursts, is
+    judged by it with one value a second.
     """
     x = np.asarray(values, dtype=np.float64)
     if not len(x):
         return Crossing(-1, 0.0)
     if np.any(np.abs(x) > 1) or not -1 < mean < 1:
         raise ValueError("values and mean must lie in [-1, 1]")
-    stakes = np.array([0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99]) / (1 + mean)
+    stakes = np.array(STAKES) / (1 + mean)
     wealth = np.cumsum(np.log1p(stakes[None, :] * (x[:, None] - mean)), axis=0)
-    log_e = special.logsumexp(wealth, axis=1) - math.log(len(stakes))
+    weights = np.full(len(stakes), 0.5 / (len(stakes) - 1))
+    weights[-1] = 0.5
+    log_e = special.logsumexp(wealth, axis=1, b=weights)
     return _first(log_e, alpha, np.ones(len(x), dtype=np.bool_), np.arange(len(x)))
 
 
 def mean_below(values: Floats, mean: float, alpha: float) -> Crossing:
     """The mirror: evidence that the mean of values in [-1, 1] is below `mean`."""
     return mean_above(-np.asarray(values, dtype=np.float64), -mean, alpha)
+
+
+def seconds_to_show_below(mean: float, alpha: float) -> int:
+    """Values of zero that `mean_below` needs at most: the half on the highest stake has to reach 1/alpha alone."""
+    return math.ceil((math.log(1 / alpha) + math.log(2)) / math.log1p(STAKES[-1] * mean / (1 - mean)))
 
 
 def _first(log_e: Floats, alpha: float, allowed: Bools, where: npt.NDArray[np.intp] | Ints) -> Crossing:

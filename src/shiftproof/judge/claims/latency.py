@@ -8,7 +8,6 @@ A request that failed counts as over the threshold: a quick refusal must not loo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from shiftproof.judge.case import Case
 from shiftproof.judge.claims.common import budget_window, in_window
 from shiftproof.judge.pairing import Bools, Floats, SideColumns
 from shiftproof.judge.registry import claim
-from shiftproof.judge.sequential import mean_above, mean_below
+from shiftproof.judge.sequential import mean_above, mean_below, seconds_to_show_below
 from shiftproof.judge.words import percent
 from shiftproof.model.verdict import Finding, Verdict
 
@@ -134,6 +133,6 @@ def _all(case: Case, seconds: Seconds) -> Finding:
     if below.reached:
         sure = f"within the margin at {case.latency_confidence:.0%} confidence"
         return Finding(_NAME, "run", Verdict.PASS, f"{_said(case, seconds)}: {sure}.", data)
-    need = math.ceil(math.log(1 / (1 - case.latency_confidence)) / math.log1p(0.8 * margin))
+    need = seconds_to_show_below(margin, 1 - case.latency_confidence)
     reason = f"{_said(case, seconds)}: too few seconds to be sure; about {need} quiet ones are enough."
     return Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason, data)

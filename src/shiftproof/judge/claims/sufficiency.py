@@ -171,4 +171,4 @@ def _without_effect(case: Case, index: int, phase: Phase) -> Iterator[str]:
     if not n:
         yield "no weighted request after the shift names its server, so nobody saw the traffic move"
     elif not fits(k, n, float(to_pct)):
-        yield f"the weights said {to_pct:g}% but {k:,} of {n:,} weighted requests ({percent(k / n)}) reached the cluster"
+        yield f"the weights said {to_pct:g}% but {k:,} of {n:,} weighted requests ({percent(k / n)}) went there"
