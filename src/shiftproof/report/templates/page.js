@@ -61,6 +61,7 @@
   chart.on("plotly_doubleclick", () => { zoom(whole[0], whole[1]); return false; });
   dark.addEventListener("change", draw);
   narrow.addEventListener("change", draw);
+  window.matchMedia("print").addEventListener("change", draw);
 
   const first = document.querySelector("[data-zoom=first]");
   first.hidden = figure.meta.first_failure === null;
