@@ -77,7 +77,10 @@ keep_daemons_off() {
     for unit in containerd haproxy postgresql; do
         case " $1 " in
             *" $unit "* | *" $unit-15 "*)
-                if [ -d /run/systemd/system ]; then systemctl disable --now "$unit"; else systemctl disable "$unit"; fi || true ;;
+                # Two helpers of Debian's own, which also work where systemd is not running, or not there at all.
+                DPKG_MAINTSCRIPT_PACKAGE=$unit deb-systemd-helper disable "$unit.service" || true
+                update-rc.d "$unit" disable || true
+                [ ! -d /run/systemd/system ] || systemctl disable --now "$unit" ;;
         esac
     done
 }

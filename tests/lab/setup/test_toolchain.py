@@ -13,9 +13,17 @@ from shiftproof.lab.setup.tools import ETCD, KUBERNETES, LAB_TOOLS, GoTool
 HELLO = GoTool("hello", module="example.test/none", programs={"greet": "hello"}, stamps={"main.version": "{version}"})
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Go's own cache, shared by these tests: compiling Go's runtime for each would take 15 s."""
+    return tmp_path_factory.mktemp("go")
+
+
 @pytest.fixture
-def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def recipes(tmp_path: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the recipes that a test may change, and a cache of its own."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "go").symlink_to(compiled)
     copy = tmp_path / "recipes"
     shutil.copytree(paths.tool_recipes(), copy)
     monkeypatch.setattr(toolchain, "tool_recipes", lambda: copy)
