@@ -18,10 +18,11 @@ from shiftproof.report.verdict_file import write_run
 
 @pytest.fixture
 def reports(tmp_path: Path) -> Path:
-    """An older PASS (7f3a), a newer FAIL (7f9c), a run that never came to a verdict, and a stray file."""
+    """An older PASS (7f3a), a newer FAIL (7f9c), a run that never came to a verdict, and strays."""
     old, new = tmp_path / "20260504-120103-payments-7f3a", tmp_path / "20260504-130103-payments-7f9c"
     (tmp_path / "20260504-140103-payments-8000").mkdir()
     (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "lab-logs").mkdir()
     write_run(passed(old)[0])
     later = failed(new)[0]
     write_run(replace(later, started_at=STARTED + timedelta(hours=1), run=replace(later.run, id="7f9c")))

@@ -140,7 +140,7 @@ def _attributed_tile(result: RunResult) -> tuple[str, str, str]:
         bound = f"below {words.percent(words.zero_bound(pairs))} at 99%"
         notes.append(bound if attributed == 0 else f"{words.percent(attributed / pairs)} of them")
     if rest > 0:
-        notes.append(f"{words.count(rest)} more in faults with a budget")
+        notes.append(f"{words.count(rest)} more in crashes or between phases")
     return ("Attributed failures", words.attributed_of(attributed, pairs), "; ".join(notes))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -16,6 +17,8 @@ from shiftproof.model.result import RunResult
 from shiftproof.report.summary import STYLES
 from shiftproof.report.verdict_file import VERDICT_FILE, read_run
 from shiftproof.report.words import clean, duration
+
+RUN_NAME = re.compile(r"\d{8}-\d{6}-.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,13 @@ def list_runs(reports: Path) -> list[RunEntry]:
     """All runs below `reports`, newest first; those without a verdict come last. A missing folder has none."""
     if not reports.is_dir():
         return []
-    entries = [_entry(path) for path in sorted(reports.iterdir(), reverse=True) if path.is_dir()]
+    entries = [_entry(path) for path in sorted(reports.iterdir(), reverse=True) if _is_run(path)]
     return sorted(entries, key=_age)
+
+
+def _is_run(path: Path) -> bool:
+    """A folder with a verdict, or one named as the gate names its runs: other things lie there too."""
+    return (path / VERDICT_FILE).is_file() or (path.is_dir() and RUN_NAME.match(path.name) is not None)
 
 
 def _age(entry: RunEntry) -> float:
