@@ -1,0 +1,165 @@
+"""The sentence that names the culprit, for each general pattern."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes.judge_cases import case_of
+
+from shiftproof.judge.culprit import Culprit, find_culprits, main_culprit
+from shiftproof.model.event import Failure, Side
+from shiftproof.model.history import Source
+from shiftproof.testing import RunBuilder, clean_run
+
+POD, IP, TARGET = "pod/payments-a1", "198.18.1.7", "198.18.1.7:8080"
+K8S, LB = Source.KUBERNETES, Source.LOAD_BALANCER
+
+
+def lost(cause: str, *, target: str = TARGET, failure: Failure = Failure.RESET, status: int = 0) -> RunBuilder:
+    """Two requests are lost 2 s into the first deploy."""
+    return clean_run().fail(
+        Side.CLUSTER,
+        "deploy",
+        after_s=2,
+        seconds=1,
+        at_most=2,
+        failure=failure,
+        status=status,
+        target=target,
+        cause=cause,
+    )
+
+
+def happen(
+    run: RunBuilder, kind: str, subject: str, after_s: float, source: Source = K8S, **data: object
+) -> RunBuilder:
+    return run.happen("deploy", kind, subject, after_s=after_s, source=source, **data)
+
+
+def culprit(run: RunBuilder) -> Culprit:
+    case = case_of(run)
+    found = main_culprit(find_culprits(case.history, case.pairs, np.flatnonzero(case.pairs.attributed)))
+    assert found is not None
+    return found
+
+
+def test_a_pod_that_stops_listening_before_traffic_stops() -> None:
+    run = happen(lost("connect-refused"), "pod.terminating", POD, 1.96, ip=IP)
+    happen(run, "target.draining", f"target/{TARGET}", 2.315, LB)
+    found = culprit(run)
+    assert found.leaving
+    assert found.requests == 2
+    assert found.sentence == (
+        "2 requests refused by pod payments-a1 at 00:00:17.502, 43 ms after its SIGTERM and 312 ms before it left the load"
+        " balancer: it stops listening before traffic stops (no preStop, no drain)."
+    )
+    assert found.hint is not None
+    assert "preStop sleep >= 5 s" in found.hint
+
+
+def test_requests_under_way_that_are_cut_when_the_pod_ends() -> None:
+    run = happen(lost("reset-by-target"), "pod.terminating", POD, 1.0, ip=IP)
+    happen(run, "target.draining", f"target/{TARGET}", 1.2, LB)
+    found = culprit(run)
+    assert found.leaving
+    assert "after it left the load balancer: requests under way were cut" in found.sentence
+
+
+def test_a_pod_that_answers_503_while_it_leaves() -> None:
+    found = culprit(
+        happen(lost("target-status", failure=Failure.STATUS, status=503), "pod.terminating", POD, 1.9, ip=IP)
+    )
+    assert "2 requests answered 503 by pod payments-a1" in found.sentence
+    assert "while it was never seen to leave the load balancer" in found.sentence
+
+
+def test_a_load_balancer_that_learns_late() -> None:
+    run = happen(lost("connect-timeout", failure=Failure.TIMEOUT), "pod.terminating", POD, 0.2, ip=IP)
+    happen(run, "pod.gone", POD, 1.0, ip=IP)
+    found = culprit(run)
+    assert (found.pattern, found.leaving) == ("late-to-let-go", True)
+    assert "1.0 s after the pod was gone: the load balancer had not let it go yet" in found.sentence
+
+
+def test_a_new_pod_that_gets_traffic_too_early() -> None:
+    run = lost("connect-refused", target="198.18.2.9:8080")
+    happen(run, "pod.created", "pod/payments-d4", 1.0, ip="198.18.2.9", node="node-2")
+    assert "had not become ready: it got traffic before it could serve" in culprit(run).sentence
+    happen(run, "pod.ready", "pod/payments-d4", 1.8, ip="198.18.2.9", node="node-2")
+    found = culprit(run)
+    assert (found.pattern, found.leaving) == ("not-ready-yet", False)
+    assert "ms after it became ready" in found.sentence
+
+
+def test_a_node_that_leaves() -> None:
+    found = culprit(happen(lost("connect-timeout"), "node.cordoned", "node/node-1", 1.5))
+    assert (found.pattern, found.subject, found.leaving) == ("node-leaving", "node/node-1", True)
+    assert "after the node was cordoned" in found.sentence
+
+
+def test_a_node_that_is_back_is_not_leaving() -> None:
+    run = happen(lost("connect-timeout"), "node.cordoned", "node/node-1", 0.5)
+    assert culprit(happen(run, "node.uncordoned", "node/node-1", 1.0)).pattern == "pod-failing"
+
+
+def test_a_pod_that_our_fault_hit() -> None:
+    found = culprit(happen(lost("reset-by-target"), "fault.begin", POD, 1.95, Source.CHAOS))
+    assert found.pattern == "hurt"
+    assert "ms after our fault hit it" in found.sentence
+
+
+def test_no_target_at_all() -> None:
+    run = lost("no-target", target="", failure=Failure.STATUS, status=503)
+    happen(run, "pod.terminating", POD, 1.5, ip=IP)
+    happen(run, "target.draining", f"target/{TARGET}", 1.7, LB)
+    happen(run, "pod.ready", "pod/payments-d4", 1.8, ip="198.18.2.9", node="node-2")
+    happen(run, "target.healthy", "target/198.18.2.9:8080", 2.6, LB)
+    found = culprit(run)
+    assert found.pattern == "no-target"
+    assert "answered 503 for want of a target" in found.sentence
+    assert "the last to leave was pod payments-a1, 303 ms before; the next was healthy 597 ms later" in found.sentence
+
+
+def test_a_pod_that_fails_by_itself_is_not_excused() -> None:
+    found = culprit(lost("target-status", failure=Failure.STATUS, status=500))
+    assert (found.pattern, found.leaving) == ("pod-failing", False)
+    assert "answered 500 by pod payments-a1" in found.sentence
+
+
+def test_nothing_known_names_what_happened_last() -> None:
+    run = clean_run().fail(Side.CLUSTER, "deploy", after_s=2, seconds=1, at_most=1)
+    happen(run, "endpoint.added", "pod/payments-d4", 1.5, ip="198.18.2.9")
+    found = culprit(run)
+    assert found.pattern == "nearby"
+    assert "after endpoint.added of pod/payments-d4" in found.sentence
+
+
+def test_what_could_not_be_sent_is_said_so() -> None:
+    run = clean_run().fail(Side.CLUSTER, "deploy", after_s=2, seconds=1, at_most=3, failure=Failure.NOT_SENT)
+    assert culprit(run).sentence.startswith("3 requests not sent, too many were under way at")
+
+
+def test_others_that_did_the_same_are_counted() -> None:
+    run = happen(lost("connect-refused"), "pod.terminating", POD, 1.96, ip=IP)
+    run.fail(
+        Side.CLUSTER,
+        "deploy",
+        repeat=2,
+        after_s=2,
+        seconds=1,
+        at_most=1,
+        target="198.18.2.7:8080",
+        cause="connect-refused",
+    )
+    run.happen("deploy", "pod.terminating", "pod/payments-b2", repeat=2, after_s=1.96, source=K8S, ip="198.18.2.7")
+    assert culprit(run).sentence.endswith("The same at 1 other pod: 3 requests in all.")
+
+
+@pytest.mark.parametrize("reused_after_s", [1.2, 1.9])
+def test_an_address_used_again_belongs_to_the_pod_that_has_it(reused_after_s: float) -> None:
+    run = happen(lost("connect-refused"), "pod.terminating", POD, 0.3, ip=IP)
+    happen(run, "pod.gone", POD, 0.9, ip=IP)
+    happen(run, "pod.ready", "pod/payments-e5", reused_after_s, ip=IP, node="node-1")
+    found = culprit(run)
+    assert found.subject == "pod/payments-e5"
+    assert found.pattern == "not-ready-yet"

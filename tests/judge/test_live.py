@@ -1,0 +1,140 @@
+"""The live judge: early, only when it is clear, and whatever order records come in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shiftproof.errors import ClearFail
+from shiftproof.judge import LiveJudge, PhaseCount, make_case
+from shiftproof.model.event import Events, Failure, Side
+from shiftproof.model.history import History, PhaseKind
+from shiftproof.model.platform import Objectives
+from shiftproof.testing import RunBuilder, clean_run
+
+_S = 1_000_000_000
+
+
+def told(history: History, live: LiveJudge, *, until_ns: int | None = None) -> int | None:
+    """Replay the run in batches of 200 ms as records end; returns when the live judge decided."""
+    events = history.events[np.argsort(history.events["ended_ns"], kind="stable")]
+    marks = sorted(
+        [(p.start_ns, 0, p) for p in history.phases]
+        + [(p.action_start_ns, 1, p) for p in history.phases]
+        + [(p.end_ns, 2, p) for p in history.phases],
+        key=lambda mark: mark[:2],
+    )
+    end = until_ns or int(events["ended_ns"].max()) + 1
+    at, step = 0, _S // 5
+    for now in range(history.started_ns, end + step, step):
+        while marks and marks[0][0] <= now:
+            t_ns, what, phase = marks.pop(0)
+            if what == 0:
+                live.phase_starts(phase.name, phase.kind, phase.repeat, t_ns, phase.budget)
+            elif what == 1:
+                live.action_starts(t_ns)
+            else:
+                live.phase_ends(t_ns)
+        last = int(np.searchsorted(events["ended_ns"], now))
+        if live.feed(events[at:last]) is not None:
+            return now
+        at = last
+    return None
+
+
+def test_a_clean_run_is_never_stopped_and_counted_as_the_judges_count() -> None:
+    history = clean_run().build()
+    live = LiveJudge(Objectives())
+    assert told(history, live) is None
+    live.check()
+    pairs = make_case(history, Objectives()).pairs
+    by_phase = {(count.name, count.repeat): count.pairs for count in live.counts()}
+    for index, phase in enumerate(history.phases):
+        rows = pairs.rows(index)
+        assert abs(by_phase[phase.name, phase.repeat] - (rows.stop - rows.start)) <= 60  # batches lag the marks
+
+
+@pytest.mark.parametrize("phase", ["steady", "deploy", "shift"])
+def test_a_total_outage_is_decided_within_a_second(phase: str) -> None:
+    side = Side.WEIGHTED if phase == "shift" else Side.CLUSTER
+    run = clean_run().fail(side, phase, after_s=3, seconds=3)
+    live = LiveJudge(Objectives())
+    decided = told(run.build(), live)
+    assert decided is not None
+    assert decided - (run.find(phase).start_ns + 3 * _S) <= _S
+    with pytest.raises(ClearFail, match=phase):
+        live.check()
+
+
+def test_a_total_outage_by_time_outs_is_decided_within_five_seconds() -> None:
+    run = clean_run().fail(Side.CLUSTER, "steady", after_s=3, seconds=8, failure=Failure.TIMEOUT)
+    decided = told(run.build(), LiveJudge(Objectives()))
+    assert decided is not None
+    first_failed_ns = run.find("steady").start_ns + 3 * _S
+    assert decided - first_failed_ns <= 5 * _S
+
+
+def test_two_repeats_that_lose_a_request_are_clear() -> None:
+    run = clean_run()
+    for repeat in (1, 2):
+        run.fail(Side.CLUSTER, "deploy", repeat=repeat, after_s=3, seconds=1, at_most=1)
+    live = LiveJudge(Objectives())
+    assert told(run.build(), live) is not None
+    assert live.decided is not None
+    assert "2 of 2 repeats so far lost requests (1, 1)" in live.decided.reason
+
+
+def test_one_repeat_that_loses_one_is_not() -> None:
+    run = clean_run().fail(Side.CLUSTER, "deploy", repeat=2, after_s=3, seconds=1, at_most=1)
+    assert told(run.build(), LiveJudge(Objectives())) is None
+
+
+def crash(seconds: float, share: float) -> RunBuilder:
+    return clean_run().fail(Side.CLUSTER, "node-loss", after_s=2, seconds=seconds, share=share)
+
+
+def test_a_crash_within_its_budget_is_not_stopped() -> None:
+    assert told(crash(2.0, 0.5).build(), LiveJudge(Objectives())) is None
+
+
+def test_a_crash_beyond_its_budget_is() -> None:
+    for run, word in ((crash(3.5, 1.0), "lost already"), (crash(6.5, 0.3), "an outage of at least")):
+        live = LiveJudge(Objectives())
+        assert told(run.build(), live) is not None
+        assert live.decided is not None
+        assert word in live.decided.reason
+
+
+def test_symmetric_noise_does_not_stop_a_run() -> None:
+    run = clean_run()
+    for side in (Side.LEGACY, Side.CLUSTER):
+        run.fail(side, "steady", after_s=0, seconds=15, share=0.02)
+    assert told(run.build(), LiveJudge(Objectives())) is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_sides_may_come_in_any_order(seed: int) -> None:
+    run = RunBuilder(pairs_per_s=100)
+    run.phase("shift", PhaseKind.SHIFT, 2, facts={"to_pct": 50})
+    run.fail(Side.WEIGHTED, "shift", seconds=0.5, share=0.1).fail(Side.LEGACY, "shift", seconds=0.5, share=0.2)
+    history = run.build()
+    events: Events = history.events.copy()
+    np.random.default_rng(seed).shuffle(events)
+    live = LiveJudge(Objectives())
+    phase = history.phases[0]
+    live.phase_starts(phase.name, phase.kind, phase.repeat, phase.start_ns)
+    for batch in np.array_split(events, 7):
+        live.feed(batch)
+    pairs = make_case(history, Objectives()).pairs
+    rows = pairs.rows(0)
+    assert live.present() == PhaseCount(
+        "shift",
+        1,
+        int(pairs.complete[rows].sum()),
+        int(pairs.attributed[rows].sum()),
+        int(pairs.control_only[rows].sum()),
+        int(pairs.both_failed[rows].sum()),
+    )

@@ -1,0 +1,113 @@
+"""The open registry: a team's own claims, and judges that break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+from fakes.judge_cases import case_of
+
+import shiftproof.judge
+from shiftproof.errors import LoadError, UserError
+from shiftproof.judge import Case, claim, claim_names, forget_claim, judge_all
+from shiftproof.model.verdict import Finding, Verdict, merge
+from shiftproof.testing import clean_run
+
+
+@pytest.fixture(autouse=True)
+def _tidy() -> Iterator[None]:
+    yield
+    forget_claim("mine")
+
+
+def test_the_door_shows_what_it_should() -> None:
+    assert sorted(shiftproof.judge.__all__) == [
+        "Case",
+        "Explanation",
+        "Judge",
+        "LiveJudge",
+        "OutageSpan",
+        "Pairs",
+        "PhaseCount",
+        "SideColumns",
+        "claim",
+        "claim_names",
+        "explain",
+        "find_outages",
+        "forget_claim",
+        "judge_all",
+        "make_case",
+        "outages_of",
+        "pair_up",
+        "ruled_out_rate",
+    ]
+
+
+def test_the_built_in_claims() -> None:
+    assert set(claim_names()) >= {
+        "availability",
+        "customers",
+        "deploy",
+        "latency",
+        "outage",
+        "recovery",
+        "rollback",
+        "sufficiency",
+    }
+
+
+def test_a_teams_own_claim_is_judged_with_the_others() -> None:
+    @claim("mine")
+    def judge(case: Case) -> Iterable[Finding]:
+        yield Finding("mine", "run", Verdict.FAIL, f"{len(case.pairs)} pairs are not enough for us")
+
+    findings = judge_all(case_of(clean_run()))
+    assert merge(finding.verdict for finding in findings) is Verdict.FAIL
+    assert [finding.claim for finding in judge_all(case_of(clean_run()), ["mine"])] == ["mine"]
+
+
+def test_a_judge_that_raises_is_unknown_and_hides_nothing() -> None:
+    @claim("mine")
+    def judge(case: Case) -> Iterable[Finding]:
+        yield Finding("mine", "run", Verdict.PASS, "so far")
+        raise ZeroDivisionError("by zero")
+
+    (finding,) = judge_all(case_of(clean_run()), ["mine"])
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.reason == "the judge of mine stopped with ZeroDivisionError: by zero"
+
+
+def test_a_judge_that_could_not_measure_says_so() -> None:
+    @claim("mine")
+    def judge(case: Case) -> Iterable[Finding]:
+        raise LoadError("the load was cut short", hint="run it again")
+
+    (finding,) = judge_all(case_of(clean_run()), ["mine"])
+    assert (finding.verdict, finding.reason) == (Verdict.INCONCLUSIVE, "the load was cut short")
+    assert finding.data["hint"] == "run it again"
+
+
+def test_a_judge_that_says_nothing_is_unknown() -> None:
+    @claim("mine")
+    def judge(case: Case) -> Iterable[Finding]:
+        return ()
+
+    (finding,) = judge_all(case_of(clean_run()), ["mine"])
+    assert finding.verdict is Verdict.INCONCLUSIVE
+
+
+def test_names_are_taken_once_and_known() -> None:
+    with pytest.raises(UserError, match="registered already"):
+
+        @claim("availability")
+        def judge(case: Case) -> Iterable[Finding]:
+            return ()
+
+    with pytest.raises(UserError, match="unknown claim 'nonsense'"):
+        judge_all(case_of(clean_run()), ["nonsense"])
+
+
+def test_what_was_decided_live_is_kept() -> None:
+    early = Finding("availability", "deploy", Verdict.FAIL, "decided while it ran")
+    case = case_of(clean_run(), decided=(early,))
+    assert judge_all(case)[0] is early
