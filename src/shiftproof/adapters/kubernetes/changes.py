@@ -7,7 +7,7 @@ leaving is decided within one. On the lab a change is received 1-3 ms after the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from shiftproof.adapters.kubernetes.pods import condition, containers, is_ready, is_terminating, waiting
@@ -110,12 +110,21 @@ _NO_POD = _Pod("", "", "", ready=False, terminating=False, running=frozenset(), 
 class PodReader(_Remembering):
     """pod.present, created, scheduled, started, container-ended, ready, not-ready, terminating, failing, gone."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._addresses: dict[str, str] = {}
+
     def _present(self, t_ns: int, thing: Json) -> Iterator[Happening]:
         now = _Pod.of(thing)
+        self._addresses[now.name] = now.ip
         yield self._say(t_ns, now, "pod.present", ready=now.ready, terminating=now.terminating)
 
     def _told(self, t_ns: int, old: Json | None, new: Json) -> Iterator[Happening]:
-        was, now = (_Pod.of(old) if old is not None else _NO_POD), _Pod.of(new)
+        was = _Pod.of(old) if old is not None else _NO_POD
+        now = _Pod.of(new)
+        if not now.ip:  # a pod whose sandbox is gone has no address any more: tell the one it had
+            now = replace(now, ip=self._addresses.get(now.name, ""))
+        self._addresses[now.name] = now.ip
         if old is None:
             yield self._say(t_ns, now, "pod.created")
         if now.node and not was.node:
@@ -150,7 +159,8 @@ class PodReader(_Remembering):
                 )
 
     def _gone(self, t_ns: int, thing: Json) -> Iterator[Happening]:
-        yield self._say(t_ns, _Pod.of(thing), "pod.gone")
+        pod = _Pod.of(thing)
+        yield self._say(t_ns, replace(pod, ip=pod.ip or self._addresses.pop(pod.name, "")), "pod.gone")
 
     @staticmethod
     def _say(t_ns: int, pod: _Pod, kind: str, detail: str = "", **data: object) -> Happening:
