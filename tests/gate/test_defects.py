@@ -1,0 +1,317 @@
+"""A defect is read with its line, planted so that it is there, and undone so that nothing of it is left."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers.kube_api import kube_api, observe
+from servers.postgres import free_port
+
+from shiftproof.adapters.elbv2 import undo_lag
+from shiftproof.adapters.kubernetes import Api, connect
+from shiftproof.adapters.kubernetes.objects import Objects, cleaned, restore_with
+from shiftproof.errors import ConfigError, RefusedError, UndoError, UserError
+from shiftproof.gate.defects import Planted, Planter, planted, read_defect
+from shiftproof.lab.lb.api import LabApi, serve
+from shiftproof.lab.lb.lag import Lag, SharedLag
+from shiftproof.lab.setup.paths import project_root
+from shiftproof.model.platform import Target
+from shiftproof.safety.journal import Journal
+
+_numbers = itertools.count(1)
+OWN = sorted((project_root() / "experiments/defects").glob("*.yaml"))
+
+DEFECT = """\
+id: test-defect
+title: A test
+evidence: nowhere#1
+service: payments
+plant:
+{plant}
+expect: {{claim: outage}}
+"""
+
+
+def defect_file(folder: Path, plant: str) -> Path:
+    file = folder / "defect.yaml"
+    file.write_text(DEFECT.format(plant=plant))
+    return file
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", OWN, ids=lambda file: file.stem)
+def test_the_projects_own_defects_are_sound(file: Path) -> None:
+    defect = read_defect(file)
+    assert defect.id == file.stem
+    assert defect.service == "payments"
+
+
+def test_there_are_own_defects() -> None:
+    assert {"no-graceful-shutdown", "missing-secret-key"} <= {file.stem for file in OWN}
+
+
+@pytest.mark.parametrize(
+    ("plant", "line", "said"),
+    [
+        ("  - patch: {kind: Secret, nam: x, body: {a: 1}}", 6, "plant[0].patch.name is missing"),
+        ("  - patch: {kind: Secret, name: x}", 6, "plant[0].patch.body is missing"),
+        ("  - patch: {kind: Secret, name: x, type: json, body: {a: 1}}", 6, "a list of operations for type json"),
+        ("  - patch: {kind: Secret, name: x, body: [{op: remove}]}", 6, "a mapping for strategic and merge"),
+        ("  - delete: {kind: secret, name: x}", 6, "string should match pattern"),
+        ("  - delete: {kind: A, name: x}\n  - delete: {kind: Node, name: node-1}", 7, "a Node cannot be put back"),
+        ("  - create: {kind: Secret}", 6, "a manifest needs kind and metadata.name"),
+        ("  - router: {}", 6, "say weights_s or registration_s"),
+        ("  - router: {weights_s: -1}", 6, "greater than or equal to 0"),
+        ("  - {sql: 'DROP TABLE x'}", 6, "sql needs undo beside it"),
+        ("  - {router: {weights_s: 1}, undo: x}", 6, "undo is only for sql"),
+        ("  - {}", 6, "exactly one of patch, create, delete, router, legacy, sql, network; this one has none"),
+        ("  - {delete: {kind: A, name: x}, router: {weights_s: 1}}", 6, "this one has delete and router"),
+        ("  - explode: everything", 6, "plant[0].explode is not a key that is known here"),
+        ("  - delete: {kind: A, name: x}\n  - legacy: {host: legacy-1}", 7, "planting by 'legacy' is not built yet"),
+        ("  []", 5, "at least 1 item"),
+    ],
+)
+def test_a_bad_file_names_the_line(tmp_path: Path, plant: str, line: int, said: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        read_defect(defect_file(tmp_path, plant))
+    assert said in str(wrong.value)
+    assert wrong.value.line == line, str(wrong.value)
+    assert len(str(wrong.value).splitlines()) == 1
+
+
+def test_nothing_is_planted_anywhere_but_in_the_lab(tmp_path: Path) -> None:
+    production = Target(name="eks-prod", kind="eks", entry="https://example.org", faults_allowed=True)
+    journal = Journal(tmp_path / "journal")
+    with (
+        pytest.raises(RefusedError, match="defects are planted in the lab only, and eks-prod is not one"),
+        planted(read_defect(OWN[0]), production, journal),
+    ):
+        pytest.fail("it was planted")
+    assert journal.pending() == ()
+
+
+def test_no_defect_plants_nothing(tmp_path: Path) -> None:
+    production = Target(name="eks-prod", kind="eks", entry="https://example.org")
+    with planted(None, production, Journal(tmp_path / "journal")) as nothing:
+        assert nothing is None
+
+
+# --- planting, on a real API server -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    with kube_api(tmp_path_factory.mktemp("kube")) as started:
+        yield started
+
+
+class World:
+    """A namespace with a Deployment, a Secret and a PodDisruptionBudget, a journal, and what undoes."""
+
+    def __init__(self, target: Target, folder: Path) -> None:
+        self.folder = folder
+        self.namespace = f"test-{next(_numbers)}"
+        self.api = Api(connect(target))
+        self.objects = Objects(self.api)
+        self.journal = Journal(folder / "journal")
+        self.undone: list[str] = []
+        self.target = target
+        self.api.post("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
+        labels = {"app": "payments"}
+        containers = [{"name": "payments", "image": "i", "lifecycle": {"preStop": {"sleep": {"seconds": 5}}}}]
+        template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+        spec = {"replicas": 0, "selector": {"matchLabels": labels}, "template": template}
+        self.make("Deployment", spec=spec)
+        self.make("Secret", data={"database-password": "MQ==", "partner-token": "Mg=="})
+        self.make("PodDisruptionBudget", spec={"maxUnavailable": 1, "selector": {"matchLabels": labels}})
+        self.before = self.everything()
+
+    def make(self, kind: str, **fields: Any) -> None:
+        ref = self.objects.locate(kind, "payments", self.namespace)
+        self.objects.create(ref, {"metadata": {"name": "payments"}, **fields})
+
+    def read(self, kind: str, name: str = "payments") -> Any:
+        return self.objects.read(self.objects.locate(kind, name, self.namespace))
+
+    def everything(self) -> list[Any]:
+        kinds = ("Deployment", "Secret", "PodDisruptionBudget", "ConfigMap", "Service")
+        refs = [self.objects.locate(kind, "payments", self.namespace) for kind in kinds]
+        found = [thing for ref in refs for thing in self.api.items(ref.collection)]
+        return [cleaned(thing) for thing in found]
+
+    def planter(self) -> Planter:
+        return Planter(
+            self.target, self.journal, self.namespace, objects=self.objects, undo={"object": self.undo_object}
+        )
+
+    def undo_object(self, payload: Mapping[str, Any]) -> None:
+        self.undone.append(f"{payload['kind']}/{payload['name']}")
+        restore_with(self.objects, payload)
+
+    def plant(self, plant: str) -> Planted:
+        defect = read_defect(defect_file(self.folder, plant))
+        done = Planted(defect)
+        for step in defect.plant:
+            self.planter().plant(step, done)
+        return done
+
+
+@pytest.fixture
+def world(target: Target, tmp_path: Path) -> Iterator[World]:
+    made = World(target, tmp_path)
+    with observe(made.api, made.namespace):
+        yield made
+
+
+@pytest.mark.component
+@pytest.mark.parametrize("file", OWN, ids=lambda file: file.stem)
+def test_the_projects_own_defects_take_hold_and_come_out(world: World, file: Path) -> None:
+    done = Planted(read_defect(file))
+    for step in done.defect.plant:
+        world.planter().plant(step, done)
+    assert world.everything() != world.before
+    assert len(world.journal.pending()) == len(done.defect.plant)
+    if file.stem == "no-graceful-shutdown":
+        container = world.read("Deployment")["spec"]["template"]["spec"]["containers"][0]
+        assert "lifecycle" not in container
+        assert {one["name"]: one["value"] for one in container["env"]} == {"DRAIN_S": "0", "GRACE_S": "0"}
+    if file.stem == "missing-secret-key":
+        assert set(world.read("Secret")["data"]) == {"database-password"}
+    world.planter().unplant(done)
+    assert world.everything() == world.before
+    assert world.journal.pending() == ()
+
+
+@pytest.mark.component
+def test_steps_are_undone_in_reverse(world: World) -> None:
+    done = world.plant(
+        """\
+  - delete: {kind: PodDisruptionBudget, name: payments}
+  - create: {kind: ConfigMap, apiVersion: v1, metadata: {name: extra}, data: {a: b}}
+  - create: {body: {kind: Service, metadata: {name: payments}, spec: {ports: [{port: 80}]}}}
+  - patch: {kind: Deployment, name: payments, type: merge, body: {spec: {minReadySeconds: 9}}}
+  - patch: {kind: Deployment, name: payments, body: {spec: {minReadySeconds: 11}}}"""
+    )
+    assert world.read("PodDisruptionBudget") is None
+    assert world.read("ConfigMap", "extra")["data"] == {"a": "b"}
+    assert world.read("Deployment")["spec"]["minReadySeconds"] == 11
+    world.planter().unplant(done)
+    assert world.undone == [
+        "Deployment/payments",
+        "Deployment/payments",
+        "Service/payments",
+        "ConfigMap/extra",
+        "PodDisruptionBudget/payments",
+    ]
+    assert world.everything() == world.before
+
+
+@pytest.mark.component
+def test_the_journal_is_written_before_the_change(world: World) -> None:
+    """A journal that cannot be written leaves the cluster as it is; and what it holds is enough for another process."""
+    blocked = world.folder / "a-file"
+    blocked.touch()
+    world.journal = Journal(blocked)
+    with pytest.raises(Exception, match="nothing was changed"):
+        world.plant("  - delete: {kind: Secret, name: payments}")
+    assert world.everything() == world.before
+    world.journal = Journal(world.folder / "journal")
+    world.plant("  - delete: {kind: Secret, name: payments}")
+    (entry,) = Journal(world.folder / "journal").pending()
+    restore_with(world.objects, entry.undo)
+    assert world.everything() == world.before
+
+
+@pytest.mark.component
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        ("  - patch: {kind: Secret, name: absent, body: {a: b}}", "there is no secret/absent in namespace"),
+        ("  - delete: {kind: Secret, name: absent}", "there is no secret/absent in namespace"),
+        ("  - patch: {kind: Secret, name: payments, body: {metadata: {}}}", "changes nothing, so no defect"),
+        ("  - patch: {kind: Sekret, name: payments, body: {a: b}}", "the cluster knows no kind 'Sekret'"),
+        ("  - create: {kind: Secret, metadata: {name: payments}}", "secret/payments is there already"),
+        ("  - create: {kind: Service, metadata: {name: x}, spec: {}}", "creating service/x is refused"),
+        ("  - patch: {kind: Deployment, name: payments, body: {spec: {replicas: -1}}}", "is refused"),
+    ],
+)
+def test_a_step_that_cannot_be_made_leaves_nothing(world: World, plant: str, said: str) -> None:
+    first = "  - patch: {kind: Deployment, name: payments, type: merge, body: {spec: {minReadySeconds: 9}}}\n"
+    defect = read_defect(defect_file(world.folder, first + plant))
+    done = Planted(defect)
+    world.planter().plant(defect.plant[0], done)
+    with pytest.raises(UserError, match=said):
+        world.planter().plant(defect.plant[1], done)
+    world.planter().unplant(done)
+    assert world.everything() == world.before
+    assert world.journal.pending() == ()
+
+
+@pytest.mark.component
+def test_one_undo_that_fails_does_not_keep_the_others_back(world: World) -> None:
+    done = world.plant(
+        """\
+  - patch: {kind: Secret, name: payments, type: merge, body: {data: {x: eA==}}}
+  - patch: {kind: Deployment, name: payments, type: merge, body: {spec: {minReadySeconds: 9}}}"""
+    )
+
+    def undo(payload: Mapping[str, Any]) -> None:
+        if payload["kind"] == "Deployment":
+            raise UndoError("told to fail")
+        world.undo_object(payload)
+
+    planter = Planter(world.target, world.journal, world.namespace, objects=world.objects, undo={"object": undo})
+    with pytest.raises(UndoError, match="defect test-defect is not wholly undone: deployment/payments: told to fail"):
+        planter.unplant(done)
+    assert [entry.subject for entry in world.journal.pending()] == ["deployment/payments"]
+    assert set(world.read("Secret")["data"]) == {"database-password", "partner-token"}
+
+
+# --- the load balancer's lag ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.component
+def test_the_routers_lag_is_set_and_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets/lab.yaml").write_text(
+        f"name: lab\nkind: lab\naws_endpoint: http://127.0.0.1:{port}\nkubeconfig: none\nentry: http://127.0.0.1:1\n"
+    )
+    monkeypatch.setenv("SHIFTPROOF_INFRA", str(tmp_path))
+    target = Target(
+        name="lab", kind="lab", aws_endpoint=f"http://127.0.0.1:{port}", kubeconfig="none", entry="http://127.0.0.1:1"
+    )
+    lag = SharedLag()
+    lag.set(Lag(weights_s=0.5))
+    api = LabApi(lambda environ, start: [], lag, dict, lambda name, asked: (), lambda: {"ready": True})
+    server = serve(api, "127.0.0.1", port)
+    try:
+        journal = Journal(tmp_path / "journal")
+        planter = Planter(target, journal, "payments", objects=_no_cluster(), undo={"router-lag": undo_lag})
+        done = Planted(read_defect(defect_file(tmp_path, "  - router: {registration_s: 10}")))
+        planter.plant(done.defect.plant[0], done)
+        assert lag.get() == Lag(weights_s=0.5, registration_s=10)
+        with pytest.raises(UserError, match="lag is that already"):
+            planter.plant(done.defect.plant[0], done)
+        planter.unplant(done)
+        assert lag.get() == Lag(weights_s=0.5)
+        assert journal.pending() == ()
+        too_long = read_defect(defect_file(tmp_path, "  - router: {weights_s: 9999}"))
+        with pytest.raises(UserError, match=r"refuses the lag: .*between 0 and 300"):
+            planter.plant(too_long.plant[0], done)
+        planter.unplant(done)
+        assert lag.get() == Lag(weights_s=0.5)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _no_cluster() -> Objects:
+    """For steps that touch no object: any use of it would fail."""
+    return Objects(None)  # type: ignore[arg-type]
