@@ -10,7 +10,7 @@ import copy
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -81,9 +81,23 @@ class FakeKubernetes:
         with self.lock:
             return sum(len(streams) for path, streams in self._watches.items() if path.endswith(f"/{plural}"))
 
-    def items(self, path: str) -> list[Json]:
+    def items(self, path: str, query: Mapping[str, list[str]] | None = None) -> list[Json]:
+        """Those of one list, or all pods of all namespaces. Selectors: labels a=b, spec.nodeName."""
+        asked = query or {}
         with self.lock:
-            return [copy.deepcopy(self.objects[key]) for key in sorted(self.objects) if key.rsplit("/", 1)[0] == path]
+            keys = [key for key in sorted(self.objects) if self._is_in(key.rsplit("/", 1)[0], path)]
+            found = [copy.deepcopy(self.objects[key]) for key in keys]
+        for word in asked.get("labelSelector", []):
+            label, _, value = word.partition("=")
+            found = [thing for thing in found if thing["metadata"].get("labels", {}).get(label) == value]
+        for word in asked.get("fieldSelector", []):
+            if word.startswith("spec.nodeName="):
+                found = [thing for thing in found if thing["spec"].get("nodeName") == word.partition("=")[2]]
+        return found
+
+    @staticmethod
+    def _is_in(collection: str, path: str) -> bool:
+        return collection == path or (path == "/api/v1/pods" and collection.endswith("/pods"))
 
     def open_watch(self, path: str) -> queue.Queue[Any]:
         with self.lock:
@@ -134,7 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             with fake.lock:
                 version = fake.next_version()
-                self._answer(200, {"items": fake.items(url.path), "metadata": {"resourceVersion": version}})
+                self._answer(
+                    200, {"items": fake.items(url.path, parse_qs(url.query)), "metadata": {"resourceVersion": version}}
+                )
         else:
             self._answer(404, {"message": f"{url.path} not found"})
 

@@ -5,9 +5,10 @@ The load makes events as time goes by, so the real monitor, phases and judges ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,14 @@ WHOLE = WorkloadState(
     manifest_digest="sha256:11",
     pods=(PodState("payments-a1", "198.18.1.7", "node-1", ready=True, terminating=False),),
 )
+
+
+CLEANED: list[str] = []
+
+
+def clean(payload: Mapping[str, Any]) -> None:
+    """Stands for the removal of what our traffic wrote."""
+    CLEANED.append(payload["service"])
 
 
 class FakeRouter:
@@ -103,10 +112,13 @@ class FakeRunning:
     with_triples: bool = False
     dead: bool = False
     silent: bool = False
+    ended: bool = False
     failures: int = 0
     records: int = 0
 
     def new_events(self) -> Events:
+        if self.ended:
+            return np.empty(0, EVENT_DTYPE)
         due = int((self.clock.now_ns() - self.started_ns) / 1e9 * RATE_PER_S)
         if self.silent or self.dead or due <= self.made:
             return np.empty(0, EVENT_DTYPE)
@@ -145,6 +157,7 @@ class FakeRunning:
         return not self.dead
 
     def stop(self) -> LoadReport:
+        self.ended = True
         problem = "the load child was killed" if self.dead else None
         return LoadReport(self.records, self.records, self.records, self.failures, 0, not self.dead, problem)
 
@@ -169,10 +182,16 @@ class FakeFaults:
     problem: str | None = None
     service_problem: str | None = None
 
+    def warm(self, run_dir: Path) -> None:
+        """Nothing to start."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
     def experiment(self, name: str) -> Experiment:
         crash = name != "pod-delete"
         kind = PhaseKind.CRASH if crash else PhaseKind.GRACEFUL
-        return Experiment(name, name, kind, 1 if crash else 3, Budget(3000, 100, 5) if crash else None)
+        return Experiment(name, name, kind, 1 if crash else 3, Budget(1000, 100, 1) if crash else None)
 
     def run(self, experiment: str, run_dir: Path, repeat: int) -> ExperimentResult:
         began_ns = self.clock.now_ns()

@@ -80,5 +80,5 @@ def test_a_bad_file_names_its_line(tmp_path: Path, old: str, new: str, words: st
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "pod-delete.yaml").write_text(GOOD)
-    with pytest.raises(UserError, match="no experiment 'cat' .* known: pod-delete"):
+    with pytest.raises(UserError, match=r"no experiment 'cat' .* known: pod-delete"):
         read_experiment(tmp_path, "cat")
