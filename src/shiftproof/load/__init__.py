@@ -6,6 +6,7 @@
     exchange    one request on one kept connection, never sent twice, with a time-out for all of it
     lane        one side: its connections, its cap on requests in flight, its accounts and what it remembers
     openloop    the Locust user that sends each slot to its lanes on time
+    priority    being on time on a machine that is shared
     recorder    one fixed binary record a request
 
 It is apart because Locust patches the standard library on import, which breaks TLS in whatever imported boto3 or httpx

@@ -28,13 +28,16 @@ from locust.stats import RequestStats
 
 from shiftproof.load.lane import Lane, Operation
 from shiftproof.load.openloop import OpenLoop, PairUser
+from shiftproof.load.priority import ask_for_priority
 from shiftproof.load.recorder import Recorder
 from shiftproof.load.schedule import Schedule
 from shiftproof.model.event import Failure, Side
 from shiftproof.ports import LoadPlan
 
 FLUSH_S = 0.1
-LEAD_NS = 50_000_000  # the first request leaves this long after the loop is ready
+LEAD_NS = (
+    300_000_000  # the first request is due this long after the clock was read: Locust takes a while to start a user
+)
 
 
 class RequestFailed(Exception):
@@ -61,10 +64,11 @@ def main() -> int:
     environment.stats = RequestStats(use_response_times_cache=False)  # its percentiles are rounded: nobody reads them
     runner = environment.create_local_runner()
     recorder = Recorder(files.events, files.servers)
+    _settle_memory()
+    ask_for_priority()
+    before_s = time.process_time()
     loop = _build(plan, recorder, environment)
     PairUser.loop, PairUser.drain_s = loop, plan.timeout_s
-    _settle_memory()
-    before_s = time.process_time()
     gevent.signal_handler(signal.SIGTERM, loop.stop, "signal")
     gevent.spawn(_take_orders, loop)
     gevent.spawn(_keep_flushing, recorder, loop)
