@@ -26,7 +26,7 @@ _WITHIN_S = 60.0
 
 @contextmanager
 def kube_api(folder: Path) -> Iterator[Target]:
-    """Started and ready; the target has its kubeconfig, as a lab's. It ends with the block, and with the test's process."""
+    """Started and ready; the target has its kubeconfig, as a lab's. It ends with the block, and with the process."""
     ports = {name: free_port() for name in ("etcd", "peer", "api")}
     authority = Authority(folder / "pki", "test-ca")
     server = authority.server("apiserver", "apiserver", ["127.0.0.1"])
@@ -120,14 +120,13 @@ def _running(name: str, flags: dict[str, object], folder: Path) -> Iterator[None
 
 
 def _kubeconfig(port: int, authority: Pair, admin: Pair) -> dict[str, object]:
+    user = {"client-certificate": str(admin.certificate), "client-key": str(admin.key)}
     server = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(authority.certificate)}
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "test", "cluster": server}],
-        "users": [
-            {"name": "admin", "user": {"client-certificate": str(admin.certificate), "client-key": str(admin.key)}}
-        ],
+        "users": [{"name": "admin", "user": user}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
         "current-context": "test",
     }
