@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from fakes.judge_cases import case_of
@@ -30,9 +32,7 @@ def lost(cause: str, *, target: str = TARGET, failure: Failure = Failure.RESET, 
     )
 
 
-def happen(
-    run: RunBuilder, kind: str, subject: str, after_s: float, source: Source = K8S, **data: object
-) -> RunBuilder:
+def happen(run: RunBuilder, kind: str, subject: str, after_s: float, source: Source = K8S, **data: Any) -> RunBuilder:
     return run.happen("deploy", kind, subject, after_s=after_s, source=source, **data)
 
 
@@ -50,8 +50,8 @@ def test_a_pod_that_stops_listening_before_traffic_stops() -> None:
     assert found.leaving
     assert found.requests == 2
     assert found.sentence == (
-        "2 requests refused by pod payments-a1 at 00:00:17.502, 43 ms after its SIGTERM and 312 ms before it left the load"
-        " balancer: it stops listening before traffic stops (no preStop, no drain)."
+        "2 requests refused by pod payments-a1 at 00:00:17.502, 43 ms after its SIGTERM and 312 ms before it left the"
+        " load balancer: it stops listening before traffic stops (no preStop, no drain)."
     )
     assert found.hint is not None
     assert "preStop sleep >= 5 s" in found.hint

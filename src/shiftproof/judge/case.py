@@ -37,7 +37,7 @@ class Case:
     ruled_out_rate: float = 0.001
     confidence: float = 0.99
     alpha: float = 0.01
-    planned_tests: int = 40
+    planned_tests: int = 60
     repeats: int = 3
     min_pairs: int = 900
     soak_s: float = 60.0

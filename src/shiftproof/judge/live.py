@@ -78,7 +78,7 @@ class LiveJudge:
     alpha and planned_tests as in Case. Not thread-safe for feeding; reading counts from another thread is fine.
     """
 
-    def __init__(self, objectives: Objectives, *, alpha: float = 0.01, planned_tests: int = 40) -> None:
+    def __init__(self, objectives: Objectives, *, alpha: float = 0.01, planned_tests: int = 60) -> None:
         self._objectives = objectives
         self._threshold = math.log(1 / split_alpha(alpha, planned_tests))
         self._between = _Tally("between phases", PhaseKind.STEADY, 1, 0)

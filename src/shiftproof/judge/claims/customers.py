@@ -58,7 +58,7 @@ def _failed(case: Case, customers: CustomersReport) -> Finding:
     rate = case.objectives.availability.unacceptable
     p = excess_p(ours, max(1, ours_n), others, others_n, rate)
     beyond = float(stats.binom.sf(ours - 1, max(1, ours_n), rate)) if ours else 1.0
-    if ours >= MIN_ERRORS and max(p, beyond) <= case.alpha:
+    if ours >= MIN_ERRORS and p <= case.alpha and beyond <= case.alpha_share:
         return Finding(_NAME, "run", Verdict.FAIL, f"{said}: the gate itself did harm.", data)
     acceptable = case.objectives.availability.acceptable
     doubt = float(stats.binom.sf(customers.failed - 1, customers.requests, acceptable)) < _DOUBT

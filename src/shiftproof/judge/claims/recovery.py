@@ -26,7 +26,9 @@ _STEP_NS = 250_000_000
 def judge(case: Case) -> Iterable[Finding]:
     """One finding for each crash; a run without crashes has nothing to recover from, and says so."""
     crashes = list(case.phases(PhaseKind.CRASH))
-    if not crashes:
+    if not case.history.phases:
+        yield Finding(_NAME, "run", Verdict.INCONCLUSIVE, "nothing was run.")
+    elif not crashes:
         yield Finding(_NAME, "run", Verdict.PASS, "no crash was tried, so there was nothing to recover from.")
     for index, phase in crashes:
         yield _one(case, index, phase)
