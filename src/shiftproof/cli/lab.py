@@ -38,7 +38,7 @@ def up(json: Json = False) -> None:
     console = Console(stderr=True)
     _need_root()
     if find_lab() is not None:
-        lab = require_lab()  # says what to do when it is not whole
+        lab = require_lab(whole=True)  # says what to do when it is not whole
         lab_views.already_up(console, lab, json)
         return
     with launch.only_one():
@@ -98,7 +98,7 @@ def execute(
         str | None, typer.Option("--in", help="On one machine: node-1, node-2, legacy-1, legacy-2, lb, postgres.")
     ] = None,
 ) -> None:
-    """Run a command in the lab: shiftproof lab exec -- kubectl get pods -A. It sees the lab's network, kubectl and AWS."""
+    """Run a command in the lab, with its network, kubectl and AWS: shiftproof lab exec -- kubectl get pods -A."""
     from shiftproof.errors import LabError, UserError
     from shiftproof.lab.enter import entry_command, environment, find_lab, kubectl_path, place_command
 

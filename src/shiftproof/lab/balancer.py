@@ -1,10 +1,10 @@
-"""The load balancer as one part of the lab: starts `shiftproof.lab.lb`, and asks it through AWS's own API how targets are."""
+"""The load balancer as a part of the lab: starts `shiftproof.lab.lb`, and asks AWS's own API how targets are."""
 
 from __future__ import annotations
 
 import http.client
 import urllib.parse
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
 from shiftproof.lab import namespaces
@@ -65,7 +65,7 @@ def service_problem(service: ServicePlan) -> str | None:
     for side, group in (("legacy", service.legacy_target_group), ("cluster", service.cluster_target_group)):
         try:
             states = target_states(group)
-        except (OSError, http.client.HTTPException, ElementTree.ParseError, AttributeError) as error:
+        except (OSError, http.client.HTTPException, ET.ParseError) as error:
             return f"DescribeTargetHealth of {group}: {error}"
         if not states or any(state != "healthy" for state in states.values()):
             return f"targets of {group}: {states or 'none'}"
@@ -81,7 +81,8 @@ def target_states(group: str) -> Mapping[str, str]:
     """Target "ip:port" -> AWS's word for its health."""
     found = _ask("DescribeTargetGroups", {"Names.member.1": group})
     arn = found.find(f".//{_NAMESPACE}TargetGroupArn")
-    assert arn is not None and arn.text
+    if arn is None or not arn.text:
+        raise http.client.HTTPException(f"no target group {group}")
     answer = _ask("DescribeTargetHealth", {"TargetGroupArn": arn.text})
     return {
         f"{_text(item, 'Target/Id')}:{_text(item, 'Target/Port')}": _text(item, "TargetHealth/State")
@@ -89,12 +90,12 @@ def target_states(group: str) -> Mapping[str, str]:
     }
 
 
-def _text(item: ElementTree.Element, path: str) -> str:
+def _text(item: ET.Element, path: str) -> str:
     found = item.find("/".join(f"{_NAMESPACE}{step}" for step in path.split("/")))
     return (found.text or "") if found is not None else ""
 
 
-def _ask(action: str, parameters: Mapping[str, str]) -> ElementTree.Element:
+def _ask(action: str, parameters: Mapping[str, str]) -> ET.Element:
     """One call of the query API. boto3 would cost the lab's init 30 MB and half a second of the start."""
     body = urllib.parse.urlencode({"Action": action, "Version": _VERSION, **parameters})
     scope = f"lab/20260101/{AWS_REGION}/elasticloadbalancing/aws4_request"
@@ -111,4 +112,4 @@ def _ask(action: str, parameters: Mapping[str, str]) -> ElementTree.Element:
         connection.close()
     if answer.status != 200:
         raise http.client.HTTPException(f"{action} answers {answer.status}: {text[:200]}")
-    return ElementTree.fromstring(text)
+    return ET.fromstring(text)

@@ -5,7 +5,7 @@ Elliptic-curve keys, because making RSA keys would cost more time than anything 
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_VALID = datetime.timedelta(days=365)
-_BACKDATED = datetime.timedelta(days=1)  # a clock that is set back must not make the lab refuse its own certificates
+_VALID = dt.timedelta(days=365)
+_BACKDATED = dt.timedelta(days=1)  # a clock that is set back must not make the lab refuse its own certificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def write_token_keys(folder: Path) -> Pair:
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

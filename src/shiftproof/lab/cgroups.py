@@ -18,15 +18,19 @@ _REMOVE_WITHIN_S = 5.0
 
 
 def roots(mountinfo: Path = _MOUNTINFO) -> tuple[Path, ...]:
-    """Mount points of all cgroup trees that controllers hang on: many with v1, one with v2 alone."""
-    v1: list[Path] = []
-    v2: list[Path] = []
-    for line in mountinfo.read_text().splitlines():
-        left, _, right = line.partition(" - ")
-        kind = right.split()[0]
-        if kind in ("cgroup", "cgroup2"):
-            (v1 if kind == "cgroup" else v2).append(Path(left.split()[4]))
-    return tuple(v1) if v1 else tuple(v2[:1])
+    """Mount points of the cgroup trees that controllers hang on: many with v1, one with v2 alone."""
+    v1 = _mounted("cgroup", mountinfo)
+    return v1 or _mounted("cgroup2", mountinfo)[:1]
+
+
+def all_trees(mountinfo: Path = _MOUNTINFO) -> tuple[Path, ...]:
+    """With v1, a tree of v2 without controllers may be mounted as well: runc makes folders there too."""
+    return (*_mounted("cgroup", mountinfo), *_mounted("cgroup2", mountinfo))
+
+
+def _mounted(kind: str, mountinfo: Path) -> tuple[Path, ...]:
+    pairs = (line.split(" - ", 1) for line in mountinfo.read_text().splitlines())
+    return tuple(Path(left.split()[4]) for left, right in pairs if right.split()[0] == kind)
 
 
 def is_v2(root: Path) -> bool:
@@ -80,23 +84,23 @@ def pids_of_containers(node: str, pod_uid: str, trees: Sequence[Path] | None = N
     return {}
 
 
-def leftovers(trees: Sequence[Path] | None = None) -> list[Path]:
-    """Folders of the lab that are still there, deepest first."""
+def leftovers(trees: Sequence[Path] | None = None, node: str = "") -> list[Path]:
+    """Folders of the lab (or of one node) that are still there, deepest first."""
     found: list[Path] = []
-    for tree in roots() if trees is None else trees:
-        if (tree / PARENT).is_dir():
-            found += [Path(base) for base, _, _ in os.walk(tree / PARENT, topdown=False)]
+    for tree in all_trees() if trees is None else trees:
+        if (tree / PARENT / node).is_dir():
+            found += [Path(base) for base, _, _ in os.walk(tree / PARENT / node, topdown=False)]
     return found
 
 
-def remove(trees: Sequence[Path] | None = None, within_s: float = _REMOVE_WITHIN_S) -> list[Path]:
-    """Remove all folders of the lab; returns those that would not go (something still runs in them).
+def remove(trees: Sequence[Path] | None = None, node: str = "", within_s: float = _REMOVE_WITHIN_S) -> list[Path]:
+    """Remove all folders of the lab (or of one node); returns those that would not go (something still runs in them).
 
     A killed process leaves its cgroup a moment after it is gone from /proc, so this tries until `within_s` is over.
     """
     deadline_s = time.monotonic() + within_s
     while True:
-        left = [folder for folder in leftovers(trees) if not _rmdir(folder)]
+        left = [folder for folder in leftovers(trees, node) if not _rmdir(folder)]
         if not left or time.monotonic() >= deadline_s:
             return left
         time.sleep(0.05)

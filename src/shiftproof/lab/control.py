@@ -1,6 +1,7 @@
 """Ask the running lab to do what only it can: power of nodes, processes of pods, legacy machines, status.
 
-One request a connection over a unix socket: a line of JSON there, a line of JSON back. Works inside the lab and outside.
+One request a connection over a unix socket: a line of JSON there, a line of JSON back. Works inside the lab and
+outside.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _LONGEST_ANSWER_BYTES = 16 * 2**20
 class LabControl:
     """Each method asks once; raises LabError when the lab is not there, or says that it could not.
 
-    Every cut of power carries its own end: the lab brings the node back after `for_s`, whoever asked may be dead by then.
+    Every cut of power carries its own end: the lab brings the node back after `for_s`, whoever asked may be dead by
+    then.
     """
 
     def __init__(self, path: Path | None = None, timeout_s: float = _TIMEOUT_S) -> None:
@@ -45,9 +47,10 @@ class LabControl:
         return [int(pid) for pid in answer["pids"]]
 
     def status(self) -> Mapping[str, Any]:
-        """{"ready", "coming_up", "up_s": seconds, "parts": [{"name", "where", "pid", "state", "restarts", "problem"}], "nodes": {name: pid}}.
+        """{"ready", "coming_up", "up_s": seconds, "parts": [{…}], "nodes": {name: pid of its process 1, or null}}.
 
-        state: "ready", "not-ready", "dead", "stopped", "off" (a node without power); pids as the machine sees them.
+        A part: {"name", "where", "pid", "state", "restarts", "problem"}; state: "ready", "not-ready", "dead",
+        "stopped", "off" (a node without power); pids as the machine sees them.
         """
         return self._ask("status")
 

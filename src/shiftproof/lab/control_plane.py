@@ -1,7 +1,8 @@
-"""The Kubernetes control plane as plain processes in the lab's own network: what each is started with, and when it is ready.
+"""The Kubernetes control plane as plain processes: what each is started with, and when it is ready.
 
-Defaults of Kubernetes stay wherever there is no reason against them, since the lab is to behave as a real cluster does. Only
-leader election is off (there is one of each), and etcd does not sync (it lives in memory and ends with the lab).
+Defaults of Kubernetes stay wherever there is no reason against them, since the lab is to behave as a real cluster
+does. Only leader election is off (there is one of each), and etcd does not sync (it lives in memory and ends with the
+lab).
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Credentials:
     kubelet_servers: dict[str, Pair]
 
     def kubeconfig(self, user: str) -> Path:
-        """The kubeconfig of "admin", "controller-manager", "scheduler", "kubelet-NODE", "proxy-NODE", "dns", "metrics"."""
+        """Of "admin", "controller-manager", "scheduler", "kubelet-NODE", "proxy-NODE", "dns" or "metrics"."""
         return self.folder / f"{user}.kubeconfig"
 
     def api(self, timeout_s: float = 5.0) -> KubeApi:
@@ -211,7 +212,7 @@ def metrics_server(program: str, made: Credentials) -> Command:
 
 
 def addons() -> list[tuple[str, dict[str, object]]]:
-    """(API path to create at, object): cluster DNS and metrics as Services without selector that lead out of the cluster."""
+    """(API path to create at, object): DNS and metrics as Services without selector that lead out of the cluster."""
     slices = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
     services = "/api/v1/namespaces/kube-system/services"
     dns_ports = [_port("dns", DNS_PORT, "UDP"), _port("dns-tcp", DNS_PORT, "TCP")]

@@ -21,7 +21,9 @@ Verb = Callable[[Request], dict[str, Any]]
 _LONGEST_REQUEST_BYTES = 2**20
 
 
-def verbs(nodes: Mapping[str, Node], legacy: Mapping[str, LegacyHost], status: Callable[[], dict[str, Any]]) -> dict[str, Verb]:
+def verbs(
+    nodes: Mapping[str, Node], legacy: Mapping[str, LegacyHost], status: Callable[[], dict[str, Any]]
+) -> dict[str, Verb]:
     """What can be asked, by name."""
 
     def power_off(request: Request) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def verbs(nodes: Mapping[str, Node], legacy: Mapping[str, LegacyHost], status: C
         return {}
 
     known = (power_off, power_on, kill_pod, restart_legacy, stop_legacy, start_legacy)
-    return {verb.__name__: verb for verb in known} | {"status": lambda request: status()}
+    return {verb.__name__: verb for verb in known} | {"status": lambda _: status()}
 
 
 def serve(known: Mapping[str, Verb], path: Path = SOCKET) -> socketserver.BaseServer:
@@ -70,7 +72,7 @@ def answer(known: Mapping[str, Verb], line: bytes) -> dict[str, Any]:
     """The answer to one request; whatever goes wrong is an answer too, never a dead thread."""
     try:
         request = json.loads(line)
-        verb = known.get(request.get("verb")) if isinstance(request, dict) else None
+        verb = known.get(str(request.get("verb"))) if isinstance(request, dict) else None
         if verb is None:
             return {"error": f"the lab knows no such request: {line[:100]!r}"}
         return verb(request)
@@ -82,7 +84,7 @@ def answer(known: Mapping[str, Verb], line: bytes) -> dict[str, Any]:
 
 
 def _node(nodes: Mapping[str, Node], request: Request) -> Node:
-    name = request.get("node")
+    name = str(request.get("node"))
     if name not in nodes:
         raise LabError(f"no node of the lab is called {name!r}: there are {', '.join(nodes)}")
     return nodes[name]

@@ -1,7 +1,7 @@
 """Find the lab and go in: what must reach its addresses runs in its mounts and network, as an ordinary process.
 
-Only these two namespaces are entered and not its pids, so the process keeps its pid, its terminal and its parent: Ctrl-C and
-kill work on it as on any other, and it does not end with the lab.
+Only these two namespaces are entered and not its pids, so the process keeps its pid, its terminal and its parent:
+Ctrl-C and kill work on it as on any other, and it does not end with the lab.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from shiftproof.lab.network import KUBECONFIG
 
 IN_LAB = "SHIFTPROOF_IN_LAB"
 _UP = "shiftproof lab up"
+_OWN = ("control", "postgres")  # where the parts are that a gate cannot do without
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,22 @@ def present_lab() -> RunningLab:
     return lab
 
 
-def require_lab() -> RunningLab:
-    """The lab, if it is up whole. Raises LabError that says what to do when there is none or it is not all there."""
-    lab = present_lab()
+def require_lab(*, whole: bool = False) -> RunningLab:
+    """The lab, if it is up. Raises LabError that says what to do when it is not, or when a part of it is broken.
+
+    A legacy machine or a node that is down is no fault of the lab: an experiment may have done it, and a gate has to see it.
+    With `whole` these count too.
+    """
+    lab = find_lab()
+    if lab is None:
+        raise LabError("the lab is not up", hint=_UP)
     status = lab.control().status()
-    broken = [f"{part['name']} ({part['problem']})" for part in status["parts"] if part["state"] != "ready"]
+    if status["coming_up"]:
+        raise LabError(f"the lab is still coming up (pid {lab.pid})", hint="wait for it, or: shiftproof lab down")
+    broken = [part for part in status["parts"] if part["state"] != "ready" and (whole or part["where"] in _OWN)]
     if broken:
-        raise LabError(f"the lab is not whole: {', '.join(broken)}", hint="shiftproof lab down && shiftproof lab up")
+        names = ", ".join(f"{part['name']} ({part['problem']})" for part in broken)
+        raise LabError(f"the lab is not whole: {names}", hint="shiftproof lab down && shiftproof lab up")
     return lab
 
 
@@ -76,7 +86,8 @@ def in_lab() -> bool:
         return False
     try:
         same = all(
-            os.readlink(f"/proc/self/ns/{kind}") == os.readlink(f"/proc/{marked}/ns/{kind}") for kind in ("mnt", "net")
+            Path(f"/proc/self/ns/{kind}").readlink() == Path(f"/proc/{marked}/ns/{kind}").readlink()
+            for kind in ("mnt", "net")
         )
     except OSError:
         return False

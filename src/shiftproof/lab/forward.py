@@ -1,7 +1,7 @@
 """Open ports of the lab on 127.0.0.1 of the machine, for a browser or a client, until interrupted.
 
-One process: it listens in the machine's network and then enters the lab's, where all that it connects to is. A socket stays
-in the network that it was made in.
+One process: it listens in the machine's network and then enters the lab's, where all that it connects to is. A socket
+stays in the network that it was made in.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ KNOWN = {
 
 
 def parse(text: str) -> Forward:
-    """A known name, or [LOCAL:][HOST:]PORT (host: an address of the lab, the control plane's by default). Raises UserError."""
+    """A known name, or [LOCAL:][HOST:]PORT; host is an address of the lab, else the control plane. Raises UserError."""
     if text in KNOWN:
         return KNOWN[text]
     words = text.split(":")
@@ -63,7 +63,9 @@ def parse(text: str) -> Forward:
         host, ports = words[found[0]], [word for index, word in enumerate(words) if index != found[0]]
     numbers = [int(word) for word in ports if word.isdigit() and 0 < int(word) < 65536]
     if len(numbers) != len(ports) or not 1 <= len(numbers) <= 2:
-        raise UserError(f"{text!r} is neither a port nor one of {', '.join(KNOWN)}", hint="e.g. entry, or 9000:198.18.0.10:80")
+        raise UserError(
+            f"{text!r} is neither a port nor one of {', '.join(KNOWN)}", hint="e.g. entry, or 9000:198.18.0.10:80"
+        )
     return Forward(text, host, numbers[-1], numbers[0])
 
 
@@ -131,6 +133,8 @@ def _enter_network(pid: int) -> None:
     descriptor = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
     try:
         if libc.setns(descriptor, _CLONE_NEWNET) != 0:
-            raise LabError(f"the lab's network cannot be entered: {os.strerror(ctypes.get_errno())}", hint="run it as root")
+            raise LabError(
+                f"the lab's network cannot be entered: {os.strerror(ctypes.get_errno())}", hint="run it as root"
+            )
     finally:
         os.close(descriptor)

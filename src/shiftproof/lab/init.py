@@ -1,13 +1,14 @@
 """Process 1 of the lab: `python -m shiftproof.lab.init`, started by keeper.py inside new namespaces.
 
-Everything in the lab is a descendant of this process and ends with it. It reads the plan (JSON) from standard input, writes
-progress to the file descriptor `--progress`, and gives up when nobody reads that any more: a start that was interrupted
-must not leave half a lab. Once all is up it serves the control socket until SIGTERM.
+Everything in the lab is a descendant of this process and ends with it. It reads the plan (JSON) from standard input,
+writes progress to the file descriptor `--progress`, and gives up when nobody reads that any more: a start that was
+interrupted must not leave half a lab. Once all is up it serves the control socket until SIGTERM.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -19,7 +20,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from shiftproof.lab import mounts, namespaces
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--progress", type=int, required=True)
     arguments = parser.parse_args(argv)
     stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: _stop(stopped, number, frame))
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     reporter = Reporter(arguments.progress)
     plan = LabPlan.from_json(sys.stdin.read())
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except _Stopped:
         return 0
-    except Exception as error:  # the last door: process 1 has no other way to say why it ends
+    except Exception as error:  # noqa: BLE001 - the last door: process 1 has no other way to say why it ends
         _report_failure(plan, reporter, error)
         return 1
     reporter.close()
@@ -80,10 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 class _Stopped(Exception):
     """SIGTERM came before the lab was up."""
-
-
-def _stop(stopped: threading.Event, number: int, frame: FrameType | None) -> None:
-    stopped.set()
 
 
 def _bring_up(plan: LabPlan, reporter: Reporter, stopped: threading.Event) -> None:
@@ -119,10 +115,8 @@ def _report_failure(plan: LabPlan, reporter: Reporter, error: Exception) -> None
     log.error("%s", "".join(traceback.format_exception(error)))
     lines = list(failed.log) if failed else ([] if str(error) else traceback.format_exception(error)[-3:])
     kept = _keep_logs(Path(plan.logs_kept))
-    try:
+    with contextlib.suppress(BrokenPipeError):
         reporter.write(failed=failed.part if failed else "lab", why=why, log=lines[-12:], logs=kept)
-    except BrokenPipeError:
-        pass
 
 
 def _keep_logs(folder: Path) -> str | None:
@@ -132,8 +126,8 @@ def _keep_logs(folder: Path) -> str | None:
         for log_file in [*LOG_DIR.glob("*.log"), *LB_DIR.glob("*.err"), *LOG_DIR.parent.glob("nodes/*/machine.log")]:
             name = log_file.name if log_file.parent == LOG_DIR else f"{log_file.parent.name}-{log_file.name}"
             shutil.copyfile(log_file, folder / name)
-    except OSError as error:
-        log.error("logs not kept: %s", error)
+    except OSError:
+        log.exception("logs not kept")
         return None
     return str(folder)
 
@@ -145,7 +139,7 @@ def _reap_orphans() -> None:
     """
     from shiftproof.lab import procfs
 
-    own = int(os.readlink("/proc/self"))
+    own = int(str(Path("/proc/self").readlink()))
     seen: set[int] = set()
     while True:
         time.sleep(_REAP_EVERY_S)

@@ -1,7 +1,8 @@
 """The lab's outer parent: `python -m shiftproof.lab.keeper`. Makes the namespaces, and removes what a dead lab leaves.
 
-It stays in the machine's own namespaces and only waits. Either end that is killed ends the other: the kernel kills `unshare`
-with us, and the lab's init with `unshare`; when the init dies, we remove its (by then empty) cgroups and end too.
+It stays in the machine's own namespaces and only waits. Either end that is killed ends the other: the kernel kills
+`unshare` with us, and the lab's init with `unshare`; when the init dies, we remove its (by then empty) cgroups and
+end too.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class KubeApi:
         try:
             status, text = self._ask("GET", path, None)
         except (OSError, http.client.HTTPException) as error:
-            return f"{path}: {error or type(error).__name__}"
+            return f"{path}: {str(error) or type(error).__name__}"
         return (
             None
             if status == 200

@@ -56,8 +56,8 @@ def _holder() -> str:
 def bring_up(plan: LabPlan, watch: Callable[[Mapping[str, Any]], None]) -> float:
     """Start a lab; `watch` gets the init's progress. Returns the seconds it took.
 
-    Raises PartFailed when a part does not start, LabError when the init dies; the lab is then gone again, as it is after
-    any exception out of `watch` and after Ctrl-C.
+    Raises PartFailed when a part does not start, LabError when the init dies; the lab is then gone again, as it is
+    after any exception out of `watch` and after Ctrl-C.
     """
     start_s = time.monotonic()
     reading, writing = os.pipe()
@@ -147,7 +147,7 @@ def take_down(force: bool = False) -> Removed:
 
 
 def sweep() -> int:
-    """Remove what a lab that was killed whole has left: empty cgroups. Returns how many. Raises LabError if one will not go."""
+    """Remove the empty cgroups that a killed lab has left; returns how many. Raises LabError if one will not go."""
     found = len(cgroups.leftovers())
     left = cgroups.remove()
     if left:
@@ -161,7 +161,9 @@ def _end_guests(lab: RunningLab, force: bool) -> tuple[int, ...]:
         return ()
     names = ", ".join(f"{process.pid} ({' '.join(process.argv[:4])})" for process in found)
     if not force:
-        raise LabError(f"programs still work in the lab: {names}", hint="end them first, or: shiftproof lab down --force")
+        raise LabError(
+            f"programs still work in the lab: {names}", hint="end them first, or: shiftproof lab down --force"
+        )
     for number, within_s in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
         for process in procfs.guests(lab.init):
             with contextlib.suppress(ProcessLookupError):

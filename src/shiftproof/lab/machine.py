@@ -1,11 +1,14 @@
 """A node as a machine of its own: its mounts and its processes, which a loss of power takes away all at once.
 
-Process 1 of its pid namespace only sleeps; killing it kills the kubelet, containerd, every shim and container in one blow, and
-the machine's mounts go with the last of them. What a real machine keeps on its disk (images) stays in its folder.
+Process 1 of its pid namespace only sleeps; killing it kills the kubelet, containerd, every shim and container in one
+blow, and the machine's mounts go with the last of them. What a real machine keeps on its disk (images) stays in its
+folder.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -31,8 +34,8 @@ KERNEL_SETTINGS: Mapping[str, str] = {
 }
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
-# Some paths of a kubelet and of containerd's shims cannot be set (/var/lib/kubelet/device-plugins, /var/log/containers, /run/containerd/s),
-# so each node gets its own of them. LAB_DIR lies below /run and is brought along.
+# Some paths of a kubelet and of containerd's shims cannot be set (/var/lib/kubelet/device-plugins, /var/log/containers,
+# /run/containerd/s), so each node gets its own of them. LAB_DIR lies below /run and is brought along.
 _SET_UP = """
 mount -n -t proc proc /proc
 mount -n -t overlay overlay -o "lowerdir=/var/lib,upperdir=$DISK/upper,workdir=$DISK/work" /var/lib
@@ -83,18 +86,18 @@ class Machine:
         self._init_pid = self._find_init()
 
     def power_off(self) -> None:
-        """Kill everything on it at once. Returns when its process 1 is gone."""
+        """Kill everything on it at once. Returns when all of it is dead. Raises LabError when it does not die."""
         if self._process is None:
             return
-        self._process.kill()  # --kill-child takes process 1 along, and that takes all others
-        self._process.wait()
-        pid = self._init_pid
+        init = procfs.read_process(self._init_pid) if self._init_pid is not None else None
+        if init is not None:
+            # Its pid in our namespace. `unshare` waits for it, and it can be waited for once all others there are dead.
+            os.kill(init.ns_pids[1], signal.SIGKILL)
+        try:
+            self._process.wait(timeout=_ON_WITHIN_S)
+        except subprocess.TimeoutExpired as error:
+            raise LabError(f"{self.name} does not die within {_ON_WITHIN_S:g} s", hint="shiftproof lab down") from error
         self._process = self._init_pid = None
-        if pid is not None:
-            try:
-                until(lambda: "still dying" if procfs.read_process(pid) else None, _ON_WITHIN_S)
-            except NotInTime as error:
-                raise LabError(f"{self.name}: process {pid} does not die", hint="shiftproof lab down") from error
 
     @property
     def is_on(self) -> bool:

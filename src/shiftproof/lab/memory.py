@@ -12,10 +12,10 @@ TMPFS = (LAB_DIR, Path("/run"), Path("/dev/shm"))
 
 
 def memory(init: Process, root: Path = Path("/"), proc: Path = PROC) -> dict[str, int]:
-    """Bytes: "pss" of all processes of the lab, "guests_pss" of those that entered it (a gate and its load), "tmpfs", "total".
+    """Bytes: "pss" of the lab's processes, "guests_pss" of those that entered it (a gate, its load), "tmpfs", "total".
 
-    PSS counts a shared page once over all that share it. Pages of a tmpfs that a process maps are counted with the tmpfs alone.
-    `root`: where the lab's file system is to be found.
+    PSS counts a shared page once over all that share it. Pages of a tmpfs that a process maps are counted with the
+    tmpfs alone. `root`: where the lab's file system is to be found.
     """
     everything = processes(proc)
     own = sum(_pss(pid, proc) for pid in descendants(init.pid, everything))

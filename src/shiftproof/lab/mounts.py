@@ -1,8 +1,8 @@
 """The lab's own view of the file system: what it writes outside LAB_DIR goes to a tmpfs too, and vanishes with it.
 
 The machine's /proc stays mounted on purpose, although the lab has a pid namespace: a gate enters the lab's mounts and
-network but not its pids (it must stay an ordinary process that Ctrl-C reaches), and would find no /proc/self in the lab's.
-So inside the lab, pids in /proc are the machine's. Only nodes have a /proc of their own (machine.py).
+network but not its pids (it must stay an ordinary process that Ctrl-C reaches), and would find no /proc/self in the
+lab's. So inside the lab, pids in /proc are the machine's. Only nodes have a /proc of their own (machine.py).
 """
 
 from __future__ import annotations

@@ -1,15 +1,17 @@
 """The lab's network: a bridge, and behind it one network namespace a machine.
 
 There is no uplink: nothing that runs here can reach the machine's network, or be reached from it. Addresses are in
-network.py. Link addresses are fixed by IP, so that a machine that comes back after a loss of power is not sought under its
-old link address by everybody who remembers it.
+network.py. Link addresses are fixed by IP, so that a machine that comes back after a loss of power is not sought
+under its old link address by everybody who remembers it.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from shiftproof.errors import LabError
 from shiftproof.lab.network import (
@@ -60,9 +62,12 @@ def cut(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Take a machine's namespace away, with its addresses, routes and packet filter."""
-    _ip([f"link del {link(name)}"])
-    _ip([f"netns del {name}"])
+    """Take a machine's namespace away, with all that is configured in it. Does nothing when it is not there."""
+    # Not by /sys/class/net: what is mounted there shows the machine's links.
+    if link(name) in {known for _, known in socket.if_nameindex()}:
+        _ip([f"link del {link(name)}"])
+    if Path(f"/run/netns/{name}").exists():
+        _ip([f"netns del {name}"])
 
 
 def inside(name: str) -> tuple[str, ...]:

@@ -104,22 +104,26 @@ class Node:
                 daemon.abandon()
             self.machine.power_off()
             namespaces.remove(self.name)
+            # As a reboot does. A kubelet that finds cgroups of dead containers waits 3 s for each of them.
+            cgroups.remove(node=self.name)
 
     def power_on(self) -> None:
-        """Give it power; returns when its kubelet runs again. Does nothing when it has power. Raises PartFailed, LabError."""
+        """Give it power; returns when its kubelet runs again. Does nothing when it has power. Raises LabError."""
         with self._power:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._back_at_s = None
             if not self.is_off():
                 return
+            namespaces.remove(self.name)  # a cut that broke off half-way may have left it
             namespaces.connect(self.name)
+            cgroups.make(self.name)
             self.machine.power_on()
             self._start_containerd()
             self._start_kubernetes()
 
     def kill_pod(self, pod_uid: str) -> list[int]:
-        """kill -9 all processes of the pod's containers, its sandbox excepted. Returns their pids as the machine sees them.
+        """kill -9 the processes of the pod's containers, not its sandbox's. Returns pids as the machine sees them.
 
         Raises LabError when the pod has none here.
         """
@@ -149,7 +153,7 @@ class Node:
             spec = json.loads(self.machine.path(f"{_TASKS}/{container}/config.json").read_text())
         except FileNotFoundError:
             return True  # it ends already
-        return spec.get("annotations", {}).get("io.kubernetes.cri.container-type") != "container"
+        return bool(spec.get("annotations", {}).get("io.kubernetes.cri.container-type") != "container")
 
     def _start_containerd(self) -> None:
         config = str(self.machine.disk / "containerd.toml")

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shiftproof.lab.cgroups import kubelet_root
 from shiftproof.lab.certificates import Pair
+from shiftproof.lab.cgroups import kubelet_root
 from shiftproof.lab.network import CLUSTER_DNS_IP, NODE_IPS, POD_CIDRS
 
 NODE_CPU_M = 1800
 NODE_MEMORY_MIB = 2048
-"""The size of a node. Every kubelet sees the whole machine; what is beyond this it holds back as reserved for the system."""
+"""The size of a node. Every kubelet sees the whole machine; what is beyond this is reserved for the system."""
 
 KUBELET_HEALTH_PORT, PROXY_HEALTH_PORT = 10248, 10256
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
@@ -23,7 +23,7 @@ _SMALLEST_RESERVED_M = 50
 
 
 def containerd(disk: Path, pause_reference: str) -> str:
-    """containerd 1.6's config.toml. Its root is on the node's disk (images stay), its state in /run (gone at a reboot)."""
+    """containerd 1.6's config.toml: its root on the node's disk (images stay), its state in /run (gone at a reboot)."""
     return f"""version = 2
 root = {json.dumps(str(disk / "containerd"))}
 state = "/run/containerd"
@@ -41,7 +41,7 @@ disabled_plugins = [
   sandbox_image = {json.dumps(pause_reference)}
   stream_server_address = "127.0.0.1"
   disable_apparmor = true
-  # Without CAP_SYS_RESOURCE (a container, a small virtual machine) runc cannot lower a score, and starts nothing at all.
+  # Without CAP_SYS_RESOURCE (a container, a small virtual machine) runc cannot lower a score, and starts nothing.
   restrict_oom_score_adj = true
 
 [plugins."io.containerd.grpc.v1.cri".cni]
@@ -61,7 +61,7 @@ disabled_plugins = [
 
 
 def pod_network(node: str) -> str:
-    """The CNI configuration: a bridge a node, addresses by count. What is given out is kept in /run: a reboot frees it all."""
+    """The CNI configuration: a bridge a node. Addresses given out are kept in /run: a reboot frees them all."""
     plugins = [
         {
             "type": "bridge",

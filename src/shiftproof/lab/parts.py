@@ -1,4 +1,4 @@
-"""Bring up parts that need one another: each begins as soon as all that it needs stands, so all that can go on at once does."""
+"""Bring up parts that need one another: each begins as soon as all that it needs stands."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """PostgreSQL on a machine of its own: one database and one role a service.
 
-Its files are on the lab's tmpfs and need not outlive it, so it does not wait for a disk. Its limit of connections is a real
-one's, since running out of them is one of the things that a cutover does to a database.
+Its files are on the lab's tmpfs and need not outlive it, so it does not wait for a disk. Its limit of connections is
+a real one's, since running out of them is one of the things that a cutover does to a database.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Find the lab by looking at /proc: no state file, so none can be stale.
 
-The lab's init is the process that is process 1 of a pid namespace one below the looker's, belongs to root, and was started
-as `PYTHON -m shiftproof.lab.init`. Something that merely has the same words on its command line is not.
+The lab's init is the process that is process 1 of a pid namespace one below the looker's, belongs to root, and was
+started as `PYTHON -m shiftproof.lab.init`. Something that merely has the same words on its command line is not.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_process(pid: int, proc: Path = PROC) -> Process | None:
     try:
         fields = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line)
         argv = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-        namespace = os.readlink(folder / "ns" / "pid")
+        namespace = str((folder / "ns" / "pid").readlink())
         ns_pids = tuple(int(number) for number in fields.get("NSpid", str(pid)).split())
         return Process(pid, int(fields["PPid"]), int(fields["Uid"].split()[0]), ns_pids, tuple(argv), namespace)
     except (OSError, KeyError, ValueError):
@@ -68,7 +68,7 @@ def runs_module(process: Process, module: str) -> bool:
 
 def find_init(proc: Path = PROC) -> Process | None:
     """The lab's init, or None when there is no lab."""
-    own = os.readlink(proc / "self" / "ns" / "pid")
+    own = str((proc / "self" / "ns" / "pid").readlink())
     for process in processes(proc):
         if is_lab_init(process, own):
             return process
@@ -81,15 +81,18 @@ def find_keeper(proc: Path = PROC) -> Process | None:
 
 
 def guests(init: Process, proc: Path = PROC) -> list[Process]:
-    """Processes of the machine that entered the lab's mounts and network (a gate, `lab exec`), without those of the lab."""
+    """Processes of the machine that entered the lab's network (a gate, `lab exec`): none of the lab's own.
+
+    `unshare`, the init's parent, is in that network too, and so is whoever asks from inside.
+    """
     network = _namespace(init.pid, "net", proc)
-    found = (p for p in processes(proc) if len(p.ns_pids) == 1 and p.pid != os.getpid())
+    found = (p for p in processes(proc) if len(p.ns_pids) == 1 and p.pid not in (os.getpid(), init.parent))
     return [p for p in found if network is not None and _namespace(p.pid, "net", proc) == network]
 
 
 def _namespace(pid: int, kind: str, proc: Path) -> str | None:
     try:
-        return os.readlink(proc / str(pid) / "ns" / kind)
+        return str((proc / str(pid) / "ns" / kind).readlink())
     except OSError:
         return None
 

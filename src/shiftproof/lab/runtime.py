@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from shiftproof.errors import LabError
@@ -64,13 +65,19 @@ class Lab:
         healthy = self._secure_health
         return [
             Part("etcd", start(control_plane.etcd(programs["etcd"]), control_plane.etcd_problem)),
-            Part("apiserver", start(control_plane.api_server(programs["kube-apiserver"], made), api.problem), ("etcd",)),
+            Part(
+                "apiserver", start(control_plane.api_server(programs["kube-apiserver"], made), api.problem), ("etcd",)
+            ),
             Part(
                 "controller-manager",
                 start(control_plane.controller_manager(programs["kube-controller-manager"], made), healthy(10257)),
                 ("apiserver",),
             ),
-            Part("scheduler", start(control_plane.scheduler(programs["kube-scheduler"], made), healthy(10259)), ("apiserver",)),
+            Part(
+                "scheduler",
+                start(control_plane.scheduler(programs["kube-scheduler"], made), healthy(10259)),
+                ("apiserver",),
+            ),
             Part("addons", self._create_addons, ("apiserver",)),
             Part("dns", start(control_plane.dns(programs["coredns"], made), control_plane.dns_problem), ("addons",)),
             Part("metrics", self._start_metrics, ("addons", "node-1", "node-2")),
@@ -79,8 +86,9 @@ class Lab:
     def _node_parts(self) -> list[Part]:
         parts: list[Part] = []
         for name, node in self.nodes.items():
-            parts.append(Part(f"{name}/images", node.start_containers))
-            parts.append(Part(name, lambda node=node: self._start_node(node), (f"{name}/images", "apiserver")))  # type: ignore[misc]
+            images = f"{name}/images"
+            parts.append(Part(images, node.start_containers))
+            parts.append(Part(name, partial(self._start_node, node), (images, "apiserver")))
         return parts
 
     def _data_parts(self) -> list[Part]:
@@ -96,12 +104,13 @@ class Lab:
         parts: list[Part] = []
         for service in self._plan.services:
             database = f"{service.name}/database"
-            parts.append(Part(database, lambda service=service: migrate(service), ("postgres",)))  # type: ignore[misc]
+            parts.append(Part(database, partial(migrate, service), ("postgres",)))
             parts.append(self._manifests_part(service, database))
+            # The machines run the first service; others would need machines of their own.
             hosts = [] if service is not self._plan.services[0] else list(self.legacy.values())
             parts += [self._legacy_part(host, service, database) for host in hosts]
             everywhere = (f"{service.name}/pods", "load-balancer", *(f"{host.host}/{service.name}" for host in hosts))
-            parts.append(Part(f"{service.name}/targets", lambda service=service: services.wait_healthy(service), everywhere))  # type: ignore[misc]
+            parts.append(Part(f"{service.name}/targets", partial(services.wait_healthy, service), everywhere))
         return parts
 
     def _manifests_part(self, service: ServicePlan, database: str) -> Part:
@@ -157,7 +166,9 @@ class Lab:
 
     def _secure_health(self, port: int) -> Callable[[], str | None]:
         """The controller manager and the scheduler answer /healthz with a certificate that they made themselves."""
-        context = ssl._create_unverified_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
         return lambda: http_problem("127.0.0.1", port, "/healthz", tls=context)
 
     def status(self) -> dict[str, Any]:
@@ -179,8 +190,8 @@ class Lab:
         if back_in_s is not None:
             problem = f"its power is cut, back in {back_in_s:.0f} s"
             return [_row(node.name, node.name, None, "off", 0, problem)]
-        problem = self._node_problem(node)
-        first = _row(node.name, node.name, node.machine.init_pid, "not-ready" if problem else "ready", 0, problem)
+        trouble = self._node_problem(node)
+        first = _row(node.name, node.name, node.machine.init_pid, "not-ready" if trouble else "ready", 0, trouble)
         return [first, *(_describe(daemon.command.name, Watched(daemon)) for daemon in node.daemons)]
 
     def _node_problem(self, node: Node) -> str | None:
@@ -211,12 +222,14 @@ def _create(api: KubeApi, path: str, body: Mapping[str, Any]) -> None:
 
 def _describe(name: str, watched: Watched) -> dict[str, Any]:
     daemon = watched.daemon
+    problem: str | None
     if not daemon.alive():
-        state, problem = ("stopped", "it was stopped") if daemon.stopped else ("dead", "it does not run")
+        state = "stopped" if daemon.stopped else "dead"
+        problem = "it was stopped" if daemon.stopped else "it does not run"
     else:
         problem = watched.problem() if watched.problem else None
         state = "not-ready" if problem else "ready"
-    return _row(name, daemon.command.where, daemon.pid(), state, daemon.restarts, problem if state != "ready" else None)
+    return _row(name, daemon.command.where, daemon.pid(), state, daemon.restarts, problem)
 
 
 def _row(name: str, where: str, pid: int | None, state: str, restarts: int, problem: str | None) -> dict[str, Any]:

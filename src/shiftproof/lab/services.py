@@ -47,7 +47,7 @@ def apply(plan: LabPlan, service: ServicePlan) -> None:
 
 
 def wait_available(api: KubeApi, service: ServicePlan) -> None:
-    """Wait until the Deployment has all its replicas, updated and available. Raises PartFailed with the pods' reasons."""
+    """Wait until the Deployment has all its replicas available and updated. Raises PartFailed with pods' reasons."""
     try:
         until(lambda: _deployment_problem(api, service), _AVAILABLE_WITHIN_S, poll_s=_POLL_S)
     except NotInTime as error:
@@ -93,5 +93,7 @@ def _reason(pod: dict[str, object]) -> str:
         for kind, state in container.get("state", {}).items()
         if kind != "running"
     ]
-    unmet = [c.get("message", "") for c in status.get("conditions", ()) if c.get("status") != "True" and c.get("message")]
+    unmet = [
+        c.get("message", "") for c in status.get("conditions", ()) if c.get("status") != "True" and c.get("message")
+    ]
     return f"pod {name}: {status.get('phase')} {'; '.join([*reasons, *unmet])}"

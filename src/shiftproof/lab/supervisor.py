@@ -1,7 +1,7 @@
 """A small supervisor: starts a part's process, keeps its log, starts it again when it dies, stops it with SIGTERM.
 
-As a service manager would, it restarts what died after it was once ready. A process that dies before that is an error of
-the start, and is not tried again: a second try would only hide it.
+As a service manager would, it restarts what died after it was once ready. A process that dies before that is an error
+of the start, and is not tried again: a second try would only hide it.
 """
 
 from __future__ import annotations

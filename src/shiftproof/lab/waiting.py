@@ -57,6 +57,6 @@ def http_problem(
         body = answer.read(200).decode(errors="replace").strip()
         return None if answer.status == 200 else f"{path} answers {answer.status} {body}"
     except (OSError, http.client.HTTPException) as error:
-        return f"{path} at {host}:{port}: {error or type(error).__name__}"
+        return f"{path} at {host}:{port}: {str(error) or type(error).__name__}"
     finally:
         connection.close()
