@@ -107,11 +107,11 @@ def test_uncordoning_undoes_this_runs_cordons_and_no_others(fake_and_scene: tupl
     goes_at_once(fake)
     drain_one(scene, 5)
     fake.put("/api/v1/nodes/node-3", node("node-3", cordoned=True))
-    assert nodes._undo(scene, nodes.CORDON) == ["node-1"]
+    assert list(nodes._undo(scene, nodes.CORDON)) == ["node/node-1"]
     assert not cordoned(fake, "node-1")
     assert cordoned(fake, "node-3"), "an operator's cordon is not ours to take away"
     assert scene.journal.pending() == ()
-    assert nodes._undo(scene, nodes.CORDON) == [], "a second time there is nothing to do"
+    assert nodes._undo(scene, nodes.CORDON) == {}, "a second time there is nothing to do"
 
 
 def test_an_undo_that_fails_stays_on_disk(fake_and_scene: tuple[FakeKubernetes, Scene]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +21,12 @@ _MIRROR = "kubernetes.io/config.mirror"
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """Names of the pods evicted, how often a budget refused, and why the service's own pods could not go, if so."""
+    """Pods evicted, each with when it was (ns of CLOCK_MONOTONIC); how often a budget refused; and why pods of the
 
-    evicted: tuple[str, ...]
+    service could not go, if so.
+    """
+
+    evicted: Mapping[str, int]
     refused: int
     problem: str | None
 
@@ -36,26 +40,29 @@ def evict_all(at: Scene, node: str, deadline_s: float) -> Drained:
     if not left:
         raise FaultError(f"there is no pod to evict on {node}")
     own = {name_of(pod) for pod in at.pods()}
-    evicted: list[Json] = []
+    going: list[Json] = []
+    evicted: dict[str, int] = {}
     refused = 0
     words = ""
     give_up = time.monotonic() + deadline_s
     while left:
         still: list[Json] = []
         for pod in left:
+            asked_ns = time.monotonic_ns()
             said = _evict(at, pod)
             if said is None:
-                evicted.append(pod)
+                going.append(pod)
+                evicted[name_of(pod)] = asked_ns
             else:
                 words, refused = said, refused + 1
                 still.append(pod)
         left = still
         if left and time.monotonic() >= give_up:
-            return _blocked(left, own, tuple(name_of(pod) for pod in evicted), refused, f"{deadline_s:g} s: {words}")
+            return _blocked(left, own, evicted, refused, f"{deadline_s:g} s: {words}")
         if left:
             time.sleep(AGAIN_AFTER_S)
-    _wait_gone(at, evicted)
-    return Drained(tuple(name_of(pod) for pod in evicted), refused, None)
+    _wait_gone(at, going)
+    return Drained(evicted, refused, None)
 
 
 def pods_to_move(at: Scene, node: str) -> list[Json]:
@@ -91,13 +98,12 @@ def _evict(at: Scene, pod: Json) -> str | None:
     return None
 
 
-def _blocked(left: list[Json], own: set[str], evicted: tuple[str, ...], refused: int, words: str) -> Drained:
+def _blocked(left: list[Json], own: set[str], evicted: Mapping[str, int], refused: int, words: str) -> Drained:
     names = [name_of(pod) for pod in left]
     problem = f"the drain was refused for {words} (pods {', '.join(names)} could not go)"
     if not own & set(names):
         raise FaultError(problem)
-    # Victims are those that were asked to go: the refusal itself is the effect that was seen.
-    return Drained((*evicted, *names), refused, problem)
+    return Drained(evicted, refused, problem)
 
 
 def _wait_gone(at: Scene, pods: list[Json]) -> None:

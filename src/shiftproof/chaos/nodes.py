@@ -34,7 +34,7 @@ def drain_node(deadline_s: float = 60) -> Report:
 
 def uncordon_node() -> Report:
     """Let the nodes that this run cordoned be scheduled on again. Does nothing when there is none."""
-    return {"nodes": _undo(scene(), CORDON)}
+    return {"ended": _undo(scene(), CORDON)}
 
 
 def lose_node(for_s: float = 30) -> Report:
@@ -47,7 +47,7 @@ def lose_node(for_s: float = 30) -> Report:
 
 def restore_node() -> Report:
     """Give the nodes whose power this run cut their power back. Does nothing when there is none."""
-    return {"nodes": _undo(scene(), POWER)}
+    return {"ended": _undo(scene(), POWER)}
 
 
 def drain_one(at: Scene, deadline_s: float) -> Report:
@@ -56,13 +56,14 @@ def drain_one(at: Scene, deadline_s: float) -> Report:
     at.journal.record(
         kind=CORDON, subject=f"node/{node}", undo={"target": at.target.name, "node": node}, lease_s=deadline_s
     )
-    began = time.monotonic()
+    began_ns = time.monotonic_ns()
     at.api.patch(paths.node(node), {"spec": {"unschedulable": True}})
     if not at.api.get(paths.node(node))["spec"].get("unschedulable"):
         raise FaultError(f"{node} was cordoned, and the API server does not hold it so")
     drained = evict_all(at, node, deadline_s)
-    facts = {"node": node, "drain_s": round(time.monotonic() - began, 3), "evictions_refused": drained.refused}
-    report = confirmed([f"node/{node}", *(f"pod/{name}" for name in drained.evicted)], **facts)
+    facts = {"node": node, "drain_s": _seconds_since(began_ns), "evictions_refused": drained.refused}
+    pods = {f"pod/{name}": asked_ns for name, asked_ns in drained.evicted.items()}
+    report = confirmed({f"node/{node}": began_ns, **pods}, **facts)
     if drained.problem is not None:
         report["service_problem"] = drained.problem
     return report
@@ -81,13 +82,13 @@ def lose_one(at: Scene, lab: LabControl, for_s: float) -> Report:
             f"{silent[0][0]} on {node} did not answer before its power was cut: its silence proves nothing"
         )
     at.journal.record(kind=POWER, subject=f"node/{node}", undo={"target": at.target.name, "node": node}, lease_s=for_s)
-    began = time.monotonic()
+    began_ns = time.monotonic_ns()
     lab.power_off(node, for_s)
     if not wait_for(lambda: not any(_answers(door) for door in doors), CUT_SEEN_WITHIN_S):
         raise FaultError(f"the power of {node} was cut, and a pod on it still answers")
-    silent_after_s = round(time.monotonic() - began, 3)
     victims = [f"node/{node}", *(f"pod/{name_of(pod)}" for pod in pods)]
-    return confirmed(victims, node=node, silent_after_s=silent_after_s, lease_s=for_s)
+    begun = dict.fromkeys(victims, began_ns)
+    return confirmed(begun, node=node, silent_after_s=_seconds_since(began_ns), lease_s=for_s)
 
 
 def pick_node(at: Scene) -> str:
@@ -114,14 +115,23 @@ def _whole(node: Json) -> bool:
     return is_ready(node) and not node.get("spec", {}).get("unschedulable")
 
 
-def _undo(at: Scene, kind: str) -> list[str]:
-    """Undo this run's entries of `kind`, newest first, each marked as done once its handler has seen it undone."""
+def _undo(at: Scene, kind: str) -> dict[str, int]:
+    """Undo this run's entries of `kind`, newest first, each marked as done once its handler has seen it undone.
+
+    Returns when each ended, by its subject.
+    """
     handler = {CORDON: uncordon, POWER: restore_node_power}[kind]
     entries = [entry for entry in at.journal.pending() if entry.kind == kind and entry.run_id == at.run_id]
+    ended: dict[str, int] = {}
     for entry in reversed(entries):
         handler(entry.undo)
         at.journal.done(entry.id)
-    return [str(entry.undo["node"]) for entry in entries]
+        ended[entry.subject] = time.monotonic_ns()
+    return ended
+
+
+def _seconds_since(began_ns: int) -> float:
+    return round((time.monotonic_ns() - began_ns) / 1e9, 3)
 
 
 def _port(pod: Json) -> int:

@@ -40,13 +40,15 @@ def delete_one(at: Scene, within_s: float) -> Report:
     if not any(owner.get("controller") for owner in victim["metadata"].get("ownerReferences") or ()):
         raise FaultError(f"pod {name} has no controller that would replace it")
     path = f"{paths.pods(at.service.namespace)}/{name}"
-    began = time.monotonic()
+    began_ns = time.monotonic_ns()
     answer = at.api.delete(path, {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}})
     if "deletionTimestamp" not in answer.get("metadata", {}):
         raise FaultError(f"pod {name} was to be deleted, and the API server did not mark it so")
     if not wait_for(lambda: is_gone(at, path, uid), within_s):
         raise FaultError(f"pod {name} is still there {within_s:g} s after it was deleted")
-    return confirmed([f"pod/{name}"], gone_after_s=round(time.monotonic() - began, 3))
+    ended_ns = time.monotonic_ns()
+    report = confirmed({f"pod/{name}": began_ns}, gone_after_s=round((ended_ns - began_ns) / 1e9, 3))
+    return {**report, "ended": {f"pod/{name}": ended_ns}}
 
 
 def kill_one(at: Scene, lab: LabControl, within_s: float) -> Report:
@@ -59,14 +61,15 @@ def kill_one(at: Scene, lab: LabControl, within_s: float) -> Report:
     victim = at.random.choice([pod for pod in candidates if restarts(pod) == fewest])
     name, uid = name_of(victim), str(victim["metadata"]["uid"])
     before = {container["containerID"] for container in containers(victim) if container.get("containerID")}
-    began = time.monotonic()
+    began_ns = time.monotonic_ns()
     pids = lab.kill_pod(victim["spec"]["nodeName"], uid)
     if not pids:
         raise FaultError(f"no process of pod {name} was killed")
     path = f"{paths.pods(at.service.namespace)}/{name}"
     if not wait_for(lambda: _died(at.api.find(path), before), within_s):
         raise FaultError(f"the processes {pids} of pod {name} were killed, and no container was seen to die")
-    return confirmed([f"pod/{name}"], pids=pids, death_seen_after_s=round(time.monotonic() - began, 3))
+    seen_after_s = round((time.monotonic_ns() - began_ns) / 1e9, 3)
+    return confirmed({f"pod/{name}": began_ns}, pids=pids, death_seen_after_s=seen_after_s)
 
 
 def is_gone(at: Scene, path: str, uid: str) -> bool:

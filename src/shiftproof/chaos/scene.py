@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -19,8 +19,9 @@ from shiftproof.safety.journal import Journal, journal_dir
 
 Json = dict[str, Any]
 Report = dict[str, Any]
-"""What an action returns, and the audit reads: "victims" (names with their kind), "effect" ("confirmed"), "facts"; and
-"service_problem" where the fault did take effect and the service did not bear it."""
+"""What an action returns, and the audit reads: "victims" (names with their kind), "effect" ("confirmed"), "facts",
+"begun" and "ended" (when the fault of each victim did, in ns of CLOCK_MONOTONIC); and "service_problem" where the fault
+did take effect and the service did not bear it."""
 
 POLL_S = 0.1
 
@@ -92,8 +93,11 @@ def wait_for(condition: Callable[[], bool], within_s: float) -> bool:
     return True
 
 
-def confirmed(victims: Sequence[str], **facts: object) -> Report:
-    """The report of a fault that was seen to take effect. Raises FaultError for one without a victim."""
-    if not victims:
+def confirmed(begun: Mapping[str, int], **facts: object) -> Report:
+    """The report of a fault that was seen to take effect; `begun`: when, by victim, in ns of CLOCK_MONOTONIC.
+
+    Raises FaultError for a fault without a victim.
+    """
+    if not begun:
         raise FaultError("a fault without a victim proves nothing")
-    return {"victims": list(victims), "effect": "confirmed", "facts": facts}
+    return {"victims": list(begun), "effect": "confirmed", "begun": dict(begun), "facts": facts}

@@ -30,7 +30,9 @@ def hit(hold_s=0.0, sick=False):
         (here / "sick").touch()
     time.sleep(hold_s)
     words = ("SHIFTPROOF_TARGET", "SHIFTPROOF_SERVICE", "SHIFTPROOF_SEED", "SHIFTPROOF_EXPERIMENT", "SHIFTPROOF_REPEAT")
-    return {"victims": ["pod/x"], "effect": "confirmed", "facts": {"env": [os.environ[word] for word in words]}}
+    begun = {"pod/x": time.monotonic_ns()}
+    facts = {"env": [os.environ[word] for word in words]}
+    return {"victims": ["pod/x"], "effect": "confirmed", "begun": begun, "facts": facts}
 
 def die():
     os._exit(7)
@@ -38,6 +40,7 @@ def die():
 def mend():
     (here / "broken").unlink(missing_ok=True)
     (here / "mended").touch()
+    return {"ended": {"pod/x": time.monotonic_ns()}}
 """
 
 EXPERIMENT = """\
@@ -125,6 +128,10 @@ def test_a_run_is_audited_and_timed_by_its_method(folder: Path, faults: ChaosToo
     assert before_ns < result.action_start_ns <= result.action_end_ns < time.time_ns()
     assert (folder / "mended").exists()
     assert (folder / "chaos-good-1.json").exists()
+    begin, end = faults.happenings()
+    assert (begin.kind, begin.subject, begin.data) == ("fault.begin", "pod/x", {"experiment": "good"})
+    assert (end.kind, end.subject) == ("fault.end", "pod/x")
+    assert result.action_start_ns < begin.t_ns < result.action_end_ns < end.t_ns < time.time_ns()
 
 
 def test_one_child_serves_many_runs(folder: Path, faults: ChaosToolkitFaults) -> None:

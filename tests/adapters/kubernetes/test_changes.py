@@ -38,7 +38,7 @@ def test_the_life_of_a_pod() -> None:
         "terminated": {"containerID": "c://p/0", "exitCode": 0, "reason": "Completed"}
     }
     ended["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
-    assert kinds(reader.changed(7, "MODIFIED", ended)) == ["pod.container-ended", "pod.not-ready"]
+    assert kinds(reader.changed(7, "MODIFIED", ended)) == ["pod.stopped"]
     assert kinds(reader.changed(8, "DELETED", ended)) == ["pod.gone"]
 
 
@@ -50,7 +50,7 @@ def test_a_container_killed_and_started_again_within_one_change_is_seen() -> Non
         "terminated": {"containerID": "c://p/0", "exitCode": 137, "reason": "Error"}
     }
     told = reader.changed(2, "MODIFIED", again)
-    assert kinds(told) == ["pod.container-ended", "pod.started"]
+    assert kinds(told) == ["pod.stopped", "pod.started"]
     assert told[0].data["exit_code"] == 137
 
 
@@ -97,7 +97,7 @@ def test_an_endpoint_comes_leaves_and_is_removed() -> None:
     (happening,) = reader.changed(3, "MODIFIED", both)
     assert (happening.kind, happening.subject, happening.data["pod"]) == (
         "endpoint.added",
-        "endpoint/10.0.0.2",
+        "pod/pod-2",
         "pod-2",
     )
     leaving = piece(endpoint("10.0.0.1", ready=False, serving=True, terminating=True), endpoint("10.0.0.2", ready=True))
@@ -114,7 +114,7 @@ def test_a_node_is_cordoned_lost_and_back() -> None:
     assert kinds(reader.changed(2, "MODIFIED", node("node-1", cordoned=True))) == ["node.cordoned"]
     told = reader.changed(3, "MODIFIED", node("node-1", ready=False))
     assert kinds(told) == ["node.not-ready", "node.uncordoned"]
-    assert told[0].data == {"node": "node-1", "ip": "198.18.0.21"}
+    assert told[0].data == {"node": "node-1", "ip": "198.18.0.21", "reason": ""}
     assert kinds(reader.changed(4, "MODIFIED", node("node-1"))) == ["node.ready"]
     assert kinds(reader.changed(5, "DELETED", node("node-1"))) == ["node.gone"]
     assert kinds(reader.changed(6, "ADDED", node("node-3"))) == ["node.joined", "node.ready"]

@@ -24,12 +24,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """problem: why the run proves nothing. service_problem: the fault took effect and the service did not bear it."""
+    """problem: why the run proves nothing. service_problem: the fault took effect and the service did not bear it.
+
+    begun, ended: when each victim's fault did, in ns of CLOCK_MONOTONIC.
+    """
 
     problem: str | None
     service_problem: str | None
     victims: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    begun: Mapping[str, int] = field(default_factory=dict)
+    ended: Mapping[str, int] = field(default_factory=dict)
 
 
 def audit(journal: Json, plan: Plan) -> Audit:
@@ -47,7 +52,14 @@ def audit(journal: Json, plan: Plan) -> Audit:
     if problem is None:
         service_problem = service_problem or not_back
         problem = _contradiction(journal, service_problem)
-    return Audit(problem, service_problem if problem is None else None, victims, facts)
+    return Audit(
+        problem,
+        service_problem if problem is None else None,
+        victims,
+        facts,
+        begun=_times(journal, "begun"),
+        ended=_times(journal, "ended"),
+    )
 
 
 def _steady_before(journal: Json, plan: Plan) -> str | None:
@@ -133,6 +145,17 @@ def _outputs(runs: Sequence[Json]) -> tuple[tuple[str, ...], dict[str, Any], boo
             effects.append(output.get("effect") == "confirmed")
         service_problem = service_problem or output.get("service_problem")
     return tuple(victims), facts, bool(effects) and all(effects), service_problem
+
+
+def _times(journal: Json, key: str) -> dict[str, int]:
+    """By victim, of the method and the rollbacks; the first time counts, since a second undo finds nothing to do."""
+    found: dict[str, int] = {}
+    for run in [*(journal.get("run") or ()), *(journal.get("rollbacks") or ())]:
+        output = run.get("output")
+        times = output.get(key) if isinstance(output, Mapping) else None
+        if isinstance(times, Mapping):
+            found = {**{str(subject): int(t_ns) for subject, t_ns in times.items()}, **found}
+    return found
 
 
 def _unmet(state: Json) -> str:

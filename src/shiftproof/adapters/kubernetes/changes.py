@@ -91,7 +91,10 @@ class _Pod:
             if "running" in container.get("state", {})
         )
         failing = waiting(pod)
-        if not failing[0] and status.get("phase") == "Failed":
+        scheduled = condition(pod, "PodScheduled")
+        if scheduled.get("status") == "False":
+            failing = (str(scheduled.get("reason", "Unschedulable")), str(scheduled.get("message", "")))
+        elif not failing[0] and status.get("phase") == "Failed":
             failing = (str(status.get("reason", "Failed")), str(status.get("message", "")))
         return cls(
             name=str(pod["metadata"]["name"]),
@@ -108,7 +111,7 @@ _NO_POD = _Pod("", "", "", ready=False, terminating=False, running=frozenset(), 
 
 
 class PodReader(_Remembering):
-    """pod.present, created, scheduled, started, container-ended, ready, not-ready, terminating, failing, gone."""
+    """pod.present, created, scheduled, started, stopped, ready, not-ready, terminating, failing, gone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,9 +136,11 @@ class PodReader(_Remembering):
         if now.running - was.running:
             yield self._say(t_ns, now, "pod.started")
         if now.failing[0] and now.failing != was.failing:
-            yield self._say(t_ns, now, "pod.failing", now.failing[1], reason=now.failing[0])
-        if now.ready != was.ready:
-            yield self._say(t_ns, now, "pod.ready" if now.ready else "pod.not-ready")
+            yield self._say(t_ns, now, "pod.failing", now.failing[1], reason=now.failing[0], message=now.failing[1])
+        if now.ready and not was.ready:
+            yield self._say(t_ns, now, "pod.ready")
+        elif was.ready and not now.ready and not now.terminating:  # a pod that is told to go ceases to be ready
+            yield self._say(t_ns, now, "pod.not-ready")
         if now.terminating and not was.terminating:
             metadata = new["metadata"]
             grace_s = metadata.get("deletionGracePeriodSeconds")
@@ -152,7 +157,7 @@ class PodReader(_Remembering):
                 yield self._say(
                     t_ns,
                     now,
-                    "pod.container-ended",
+                    "pod.stopped",
                     container=container.get("name", ""),
                     exit_code=ended.get("exitCode"),
                     reason=ended.get("reason", ""),
@@ -212,7 +217,7 @@ class EndpointReader(_Remembering):
         return _happening(
             t_ns,
             kind,
-            f"endpoint/{ip}",
+            f"pod/{pod}" if pod else f"endpoint/{ip}",
             ip=ip,
             pod=pod,
             node=endpoint.get("nodeName", ""),
@@ -248,7 +253,8 @@ class NodeReader(_Remembering):
         if is_ready(new) != was_ready:
             said = condition(new, "Ready")
             detail = str(said.get("message", "")) if not is_ready(new) else ""
-            yield self._say(t_ns, new, "node.ready" if is_ready(new) else "node.not-ready", detail)
+            kind = "node.ready" if is_ready(new) else "node.not-ready"
+            yield self._say(t_ns, new, kind, detail, reason=str(said.get("reason", "")))
         if _cordoned(new) != was_cordoned:
             yield self._say(t_ns, new, "node.cordoned" if _cordoned(new) else "node.uncordoned")
 
@@ -280,4 +286,5 @@ class WarningReader:
         subject = f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}"
         count = (thing.get("series") or {}).get("count") or thing.get("count") or 1
         message = str(thing.get("message", ""))
-        return [_happening(t_ns, "event.warning", subject, message, reason=str(thing.get("reason", "")), count=count)]
+        reason = str(thing.get("reason", ""))
+        return [_happening(t_ns, "event.warning", subject, message, reason=reason, message=message, count=count)]

@@ -17,7 +17,7 @@ from shiftproof.adapters.kubernetes import paths
 from shiftproof.adapters.kubernetes.api import Api, KubernetesError, WatchStream
 from shiftproof.adapters.kubernetes.changes import EndpointReader, NodeReader, PodReader, Reader, WarningReader
 from shiftproof.errors import MeasureError
-from shiftproof.model.history import Happening
+from shiftproof.model.history import Happening, Source
 from shiftproof.ports import Clock
 
 if TYPE_CHECKING:
@@ -151,9 +151,13 @@ class KubernetesWatcher:
             self._seen.extend(told)
 
     def _note(self, problem: str) -> None:
+        gap = Happening(
+            self._clock.now_ns(), Source.KUBERNETES, "watch.gap", "watcher/kubernetes", problem, {"problem": problem}
+        )
         with self._lock:
             if problem not in self._problems:
                 self._problems.append(problem)
+                self._seen.append(gap)
 
 
 def _sources(namespace: str) -> tuple[_Source, ...]:
