@@ -86,6 +86,14 @@ def test_failures_of_the_control_alone_do_not_fail_the_migration() -> None:
     assert not_passed(run) == {}
 
 
+def test_noise_that_the_control_has_too_is_a_doubt_and_no_failure_of_the_action() -> None:
+    run = one_failure(one_failure(clean_run(), 1), 3)
+    run.fail(Side.LEGACY, "deploy", repeat=2, after_s=2, seconds=1, at_most=2)
+    finding = the(run, "availability", "deploy")
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "no more than noise: the control alone lost some too" in finding.reason
+
+
 @pytest.mark.parametrize("side", [Side.WEIGHTED, Side.LEGACY])
 def test_a_rollback_to_a_broken_old_side_fails(side: Side) -> None:
     run = clean_run()

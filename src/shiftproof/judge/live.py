@@ -8,13 +8,14 @@ in any order, and late.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from shiftproof.errors import ClearFail
 from shiftproof.judge.outages import JOIN_NS
-from shiftproof.judge.sequential import MIN_ERRORS, mcnemar_log_e, split_alpha
+from shiftproof.judge.sequential import MIN_ERRORS, excess_p, mcnemar_log_e, split_alpha
 from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import Budget, PhaseKind
 from shiftproof.model.platform import Objectives
@@ -22,6 +23,20 @@ from shiftproof.model.verdict import Finding, Verdict
 
 #: Repeats of one graceful action that must lose a request before it is a FAIL.
 LOSING_REPEATS = 2
+#: A chance this small that noise alone lost as many.
+_NOISE_P = 0.01
+
+
+def recurring_loss(losses: Sequence[int], pairs: int, control_only: int, all_pairs: int) -> bool:
+    """The counting rule of graceful actions: two repeats lost a request.
+
+    losses: attributed failures of each repeat; pairs: of all these repeats. control_only, all_pairs: what the control
+    lost alone over the run so far, which measures the noise that both sides have. If there is any, the losses must
+    also exceed it (exact conditional test at 1%): noise alone is no statement about the action.
+    """
+    if sum(1 for lost in losses if lost) < LOSING_REPEATS:
+        return False
+    return control_only == 0 or excess_p(sum(losses), pairs, control_only, all_pairs, 1.0) <= _NOISE_P
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +200,15 @@ class LiveJudge:
 
     def _recurring_loss(self, tally: _Tally) -> Finding | None:
         repeats = [other for other in self._tallies if other.name == tally.name]
-        losing = [other for other in repeats if other.attributed]
-        if len(losing) < LOSING_REPEATS:
+        everything = (*self._tallies, self._between)
+        if not recurring_loss(
+            [other.attributed for other in repeats],
+            sum(other.pairs for other in repeats),
+            sum(other.control_only for other in everything),
+            sum(other.pairs for other in everything),
+        ):
             return None
+        losing = [other for other in repeats if other.attributed]
         lost = ", ".join(f"{other.attributed:,}" for other in losing)
         reason = f"{tally.name}: {len(losing)} of {len(repeats)} repeats so far lost requests ({lost}); allowed: none."
         return self._fail("availability", tally, reason)

@@ -76,12 +76,18 @@ def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
         **told(culprits),
     }
     decisive = any(repeat.crossing.reached for repeat in lost)
-    if recurs(repeats) or on_leaving or decisive:
+    if recurs(case, repeats) or on_leaving or decisive:
         return Finding(_NAME, name, Verdict.FAIL, _lost(repeats, on_leaving), data)
     missing = _missing(case, repeats)
     if lost:
         more = f"; {missing}" if missing else ""
-        reason = f"{_lost(repeats, 0)[:-1]}, once and on nothing that was leaving: it may be chance{more}."
+        once = len(lost) == 1
+        chance = (
+            "once and on nothing that was leaving: it may be chance"
+            if once
+            else "no more than noise: the control alone lost some too"
+        )
+        reason = f"{_lost(repeats, 0)[:-1]}, {chance}{more}."
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)
     if missing:
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, f"{missing}.", data)

@@ -10,7 +10,7 @@ import numpy as np
 
 from shiftproof.judge.case import Case
 from shiftproof.judge.culprit import Culprit, find_culprits, main_culprit
-from shiftproof.judge.live import LOSING_REPEATS
+from shiftproof.judge.live import recurring_loss
 from shiftproof.judge.lives import fault_begins
 from shiftproof.judge.pairing import Bools, Ints
 from shiftproof.judge.sequential import Crossing, mcnemar
@@ -58,9 +58,14 @@ def losing(repeats: Sequence[Repeat]) -> list[Repeat]:
     return [repeat for repeat in repeats if repeat.attributed]
 
 
-def recurs(repeats: Sequence[Repeat]) -> bool:
-    """Two of the three, or as many of however many there were."""
-    return len(losing(repeats)) >= LOSING_REPEATS
+def recurs(case: Case, repeats: Sequence[Repeat]) -> bool:
+    """Two of the three lost a request, and more than the noise that the control alone shows over the run."""
+    return recurring_loss(
+        [repeat.attributed for repeat in repeats],
+        sum(repeat.pairs for repeat in repeats),
+        int(case.pairs.control_only.sum()),
+        int(case.pairs.complete.sum()),
+    )
 
 
 def culprits_of(case: Case, rows: Sequence[int] | Ints) -> tuple[Culprit, ...]:

@@ -18,6 +18,7 @@ from shiftproof.judge.claims.common import (
     culprits_of,
     effect_problem,
     in_window,
+    recurs,
     repeat_of,
     told,
 )
@@ -59,13 +60,15 @@ def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
     if too_long:
         worst = max(too_long, key=lambda span: span.least_ms)
         culprits = culprits_of(case, [row for span in too_long for row in span.rows])
-        recurring = len({span.phase for span in too_long}) >= LOSING_REPEATS
+        recurring = len({span.phase for span in too_long}) >= LOSING_REPEATS and recurs(case, repeats)
         decisive = any(repeat.crossing.reached for repeat in repeats)
         said = f"{count(len(too_long), 'outage')} in {count(len(repeats), 'repeat')}, the longest {described(worst)}"
         data |= told(culprits)
         if recurring or decisive or any(culprit.leaving for culprit in culprits):
             return Finding(_NAME, name, Verdict.FAIL, f"{said}; a graceful action may cause none.", data)
-        return Finding(_NAME, name, Verdict.INCONCLUSIVE, f"{said}, once and on nothing that was leaving.", data)
+        return Finding(
+            _NAME, name, Verdict.INCONCLUSIVE, f"{said}, on nothing that was leaving: it may be chance.", data
+        )
     if spans and max(span.most_ms for span in spans) > limit_ms:
         worst = max(spans, key=lambda span: span.most_ms)
         reason = f"an outage of {described(worst)}: too short to say whether it exceeds {length(limit_ms)}."
