@@ -8,6 +8,7 @@ that trickles is never timed out.
 from __future__ import annotations
 
 import errno
+import ipaddress
 import select
 import socket as stdlib_socket
 import ssl
@@ -54,6 +55,7 @@ class Connections:
         self._tls = gssl.create_default_context() if url.scheme == "https" else None
         self._host = url.hostname
         self._port = url.port or (443 if self._tls else 80)
+        self._family = _family_of(self._host)
         self._timeout_s = timeout_s
         self._idle: list[tuple[gsocket.socket, float]] = []
 
@@ -109,8 +111,7 @@ class Connections:
             sock.close()
 
     def _connect(self) -> gsocket.socket:
-        # A name is resolved for each connection, as a client should that moves with its service.
-        sock = gsocket.create_connection((self._host, self._port))
+        sock = self._connected()
         try:
             sock.setsockopt(stdlib_socket.IPPROTO_TCP, stdlib_socket.TCP_NODELAY, 1)
             return self._tls.wrap_socket(sock, server_hostname=self._host) if self._tls else sock
@@ -118,9 +119,29 @@ class Connections:
             sock.close()
             raise
 
+    def _connected(self) -> gsocket.socket:
+        """A name is resolved for each connection, as a client should that moves with its service."""
+        if self._family is None:
+            return gsocket.create_connection((self._host, self._port))
+        sock = gsocket.socket(self._family, stdlib_socket.SOCK_STREAM)
+        try:
+            sock.connect((self._host, self._port))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
 
 class ConnectionEndedError(Exception):
     """The other side closed before a whole answer."""
+
+
+def _family_of(host: str) -> int | None:
+    """The family of an address; None for a name. gevent resolves addresses too on a thread, which would be late."""
+    try:
+        return stdlib_socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else stdlib_socket.AF_INET
+    except ValueError:
+        return None
 
 
 def _has_something_to_say(sock: gsocket.socket) -> bool:
