@@ -196,6 +196,14 @@ class ExperimentResult:
 class Faults(Protocol):
     """Chaos experiments by name."""
 
+    def warm(self, run_dir: Path) -> None:
+        """Get ready, so that the first experiment does not pay for it."""
+        ...
+
+    def close(self) -> None:
+        """End what `warm` started. Safe to call twice."""
+        ...
+
     def experiment(self, name: str) -> Experiment:
         """What its file says; raises UserError for a name that has no file, ConfigError for a bad file."""
         ...

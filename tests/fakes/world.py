@@ -5,6 +5,7 @@ The load makes events as time goes by, so the real monitor, phases and judges ru
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,7 @@ class FakeRouter:
             "cluster": Weights(0, 100),
         }
         self.written: list[tuple[str, Weights]] = []
+        self.history: list[tuple[int, Weights]] = [(0, Weights(100, 0))]
         self.legacy_state = "healthy"
         self.ignored = False
 
@@ -68,7 +70,13 @@ class FakeRouter:
 
     def set_weights(self, rule: str, weights: Weights) -> None:
         self.written.append((rule, weights))
+        if rule == "weighted":
+            self.history.append((time.time_ns(), weights))
         self.rules[rule] = weights
+
+    def weighted_pct_at(self, t_ns: int) -> int:
+        """What a request sent then met: events are made a moment after their intended time."""
+        return next(weights.cluster_pct for since_ns, weights in reversed(self.history) if since_ns <= t_ns)
 
     def targets(self, side: Side) -> Sequence[TargetState]:
         state = self.legacy_state if side is Side.LEGACY else "healthy"
@@ -141,12 +149,12 @@ class FakeRunning:
         lost = self.fails(side, intended_ns)
         event["failure"] = Failure.RESET if lost else Failure.NONE
         event["status"] = 0 if lost else 200
-        event["served_by"] = 0 if lost else self._server(pair, side)
+        event["served_by"] = 0 if lost else self._server(pair, side, intended_ns)
         return event
 
-    def _server(self, pair: int, side: Side) -> int:
+    def _server(self, pair: int, side: Side, intended_ns: int) -> int:
         if side is Side.WEIGHTED:
-            pct = 0 if self.router.ignored else self.router.weights("weighted").cluster_pct
+            pct = 0 if self.router.ignored else self.router.weighted_pct_at(intended_ns)
             return 2 if pair * 37 % 100 < pct else 1
         return 2 if side is Side.CLUSTER else 1
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.world import CLEANED, World
 
 from shiftproof.errors import LoadError, LockHeldError, SetupError
 from shiftproof.gate import opening, preflight
@@ -16,12 +18,12 @@ from shiftproof.gate.hooks import GatePlugin
 from shiftproof.gate.opening import Request
 from shiftproof.gate.outcome import Outcome
 from shiftproof.gate.settings import Depth
+from shiftproof.gate.undo import HANDLERS
 from shiftproof.model.event import Side
 from shiftproof.model.verdict import Verdict
 from shiftproof.ports import Weights
 from shiftproof.safety.journal import Journal, journal_dir
 from shiftproof.safety.lock import exclusive
-from tests.fakes.world import World
 
 SMALL = Depth(ruled_out_rate=0.02, pairs_per_action=60, repeats=3, steady_s=3, soak_s=3)
 ROOT = Path(__file__).parents[2]
@@ -30,6 +32,7 @@ Gate = Callable[..., Outcome]
 
 @pytest.fixture
 def world() -> World:
+    CLEANED.clear()
     return World()
 
 
@@ -39,12 +42,15 @@ def gate(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
     monkeypatch.setattr(opening, "connect", lambda settings, journal, clock, anchor_ns: _with_clock(world, clock))
     monkeypatch.setattr(opening, "scope_of", lambda target: "lab:1:1")
     monkeypatch.setattr("shiftproof.gate.undo.scope_of", lambda target: "lab:1:1")
+    monkeypatch.setitem(HANDLERS, "synthetic", "fakes.world:clean")
     monkeypatch.setattr(opening, "require_whole", lambda target: None)
     monkeypatch.setattr(opening, "FULL", SMALL)
     monkeypatch.setattr(preflight, "_probe", lambda settings, side: f"{side}-1")
 
     def run(*arguments: str, suites: str = "suites", **request: Any) -> Outcome:
-        wanted = Request("payments", 25, infra_dir=ROOT / "infra", run_dir=tmp_path / "run", seed=1, **request)
+        wanted = Request(
+            "payments", 25, infra_dir=_patient_platform(tmp_path), run_dir=tmp_path / "run", seed=1, **request
+        )
         plugin = GatePlugin(wanted)
         options = ["-p", "no:terminal", "-p", "no:cacheprovider", "-o", "addopts=", "-p", "no:locust"]
         given = ["--shiftproof-service", "payments", "--shiftproof-to", "25"]
@@ -54,6 +60,17 @@ def gate(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
     return run
 
 
+def _patient_platform(tmp_path: Path) -> Path:
+    """The real platform, with a latency margin wide enough to be decided within seconds."""
+    infra = tmp_path / "infra"
+    if not infra.exists():
+        shutil.copytree(ROOT / "infra", infra, ignore=shutil.ignore_patterns("tools", "app"))
+        (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+        platform = infra / "platform.yaml"
+        platform.write_text(platform.read_text().replace("margin: 0.05", "margin: 0.3"))
+    return infra
+
+
 def _with_clock(world: World, clock: Any) -> Any:
     """The gate makes its own clock; the world's parts sleep by it, so that a decision cuts them short."""
     world.clock = clock
@@ -61,6 +78,12 @@ def _with_clock(world: World, clock: Any) -> Any:
     world.faults.clock = clock
     world.running.clock = clock
     return world.parts()
+
+
+def _not_passed(outcome: Outcome) -> str:
+    assert outcome.result is not None
+    bad = [f for f in outcome.result.findings if f.verdict is not Verdict.PASS]
+    return "\n".join(f"{f.claim} {f.phase} {f.verdict}: {f.reason}" for f in bad)
 
 
 def _claims(outcome: Outcome, verdict: Verdict) -> set[str]:
@@ -73,10 +96,11 @@ def test_a_clean_world_passes(gate: Gate, world: World, tmp_path: Path) -> None:
 
     assert outcome.error is None
     assert outcome.result is not None
-    assert outcome.result.verdict is Verdict.PASS, outcome.result.findings
+    assert outcome.result.verdict is Verdict.PASS, _not_passed(outcome)
     assert outcome.exit_code == 0
     assert world.router.weights("weighted") == Weights(100, 0)
     assert not Journal(journal_dir()).pending()
+    assert CLEANED == ["payments"]
     written = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert written["verdict"] == "PASS"
     assert written["customers"] == {"requests": 1000, "failed": 0}
@@ -169,7 +193,7 @@ def test_a_load_that_will_not_start_is_inconclusive(gate: Gate, world: World, mo
     def refuse(*_: Any) -> Any:
         raise LoadError("no request was recorded within 20 s")
 
-    monkeypatch.setattr("tests.fakes.world.FakeLoad.start", refuse)
+    monkeypatch.setattr("fakes.world.FakeLoad.start", refuse)
     outcome = gate()
     assert outcome.exit_code == 2
     assert world.customers.started is False

@@ -12,6 +12,7 @@ from shiftproof.gate.traffic import TrafficShare
 from shiftproof.ports import Clock, Cluster, Experiment, Faults, Router, Weights
 
 STEADY_WITHIN_S = 60.0
+LEAD_S = 1.0  # weighted traffic seen on the new side first: a way back is proven only from where traffic really is
 
 
 class ClusterDrills:
@@ -62,6 +63,8 @@ class RouterDrills:
 
     def roll_back(self) -> None:
         """Back to where the step started, timed by the last request that still went to the new side."""
+        if self._phases.current is not None:
+            self._clock.sleep(LEAD_S)
         self._write("rollback", self.to_pct, self.from_pct)
 
     def reset(self) -> None:
@@ -75,11 +78,14 @@ class RouterDrills:
             # Triples run only inside a phase: outside one there is no traffic to watch.
             followed_s = self._traffic.wait_for(to_pct, began_ns, self._deadline_s) if phase is not None else None
             self._note(phase, followed_s, from_pct, to_pct)
-        if phase is not None and followed_s is None:
-            raise ServiceFault(
-                f"the weights were written and read back as {to_pct}%, but traffic did not follow within "
-                f"{self._deadline_s:.0f} s (cluster share seen: {self._traffic.describe()})"
-            )
+        if phase is None or followed_s is not None:
+            return
+        if not self._traffic.seen:
+            raise FaultError(f"{what}: hardly a weighted request was answered, so nobody knows where traffic went")
+        raise ServiceFault(
+            f"the weights were written and read back as {to_pct}%, but traffic did not follow within "
+            f"{self._deadline_s:.0f} s (cluster share seen: {self._traffic.describe()})"
+        )
 
     @staticmethod
     def _note(phase: OpenPhase | None, followed_s: float | None, from_pct: int, to_pct: int) -> None:

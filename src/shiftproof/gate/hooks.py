@@ -34,6 +34,7 @@ class GatePlugin:
     NAME = "shiftproof-gate"
 
     def __init__(self, request: Request, view: View | None = None) -> None:
+        self.__name__ = self.NAME  # what pytest registers it under, whoever hands it in
         self._request = request
         # Opened before pytest captures output, so that the live view keeps its terminal.
         self._view = view or view_for(open_console(to_stderr=True))
@@ -73,8 +74,10 @@ class GatePlugin:
         self._listen(item, call, report)
         return report
 
-    def pytest_keyboard_interrupt(self) -> None:
-        self.outcome.error = SetupError("interrupted; faults undone and weights put back")
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest calls this for `shouldstop` too, which is how a clear FAIL ends the run early.
+        if excinfo.type is KeyboardInterrupt:
+            self.outcome.error = SetupError("interrupted; faults undone and weights put back")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -16,6 +16,7 @@ from shiftproof.ports import RunningLoad
 if TYPE_CHECKING:
     from shiftproof.gate.phases import OpenPhase
 
+LATE_NS = 20_000_000
 TICK_S = 0.2  # a total outage must be decided within seconds; this is how often we look
 
 
@@ -33,6 +34,8 @@ class Monitor:
         self._live = live
         self._on_counts = on_counts
         self._batches: list[Events] = []
+        self._records = 0
+        self._late = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._found: ShiftproofError | None = None
@@ -59,6 +62,8 @@ class Monitor:
             return
         with self._lock:
             self._batches.append(events)
+            self._records += len(events)
+            self._late += int(np.count_nonzero(events["sent_ns"] - events["intended_ns"] > LATE_NS))
             self._live.feed(events)
 
     def events(self) -> Events:
@@ -80,6 +85,10 @@ class Monitor:
         with self._lock:
             present = self._live.present()
             return present.pairs if present is not None else 0
+
+    def late_pct(self) -> float:
+        """Share of requests that our own load sent more than 20 ms late, in percent."""
+        return 100 * self._late / self._records if self._records else 0.0
 
     def phase_started(self, phase: OpenPhase) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from shiftproof.ports import Experiment
 from shiftproof.report.live import View
 from shiftproof.safety.journal import Journal, journal_dir
 from shiftproof.safety.lock import exclusive
-from shiftproof.safety.windows import refuse_in_window
+from shiftproof.safety.windows import refuse_in_peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,19 @@ class Request:
     to_pct: int
     target: str = "lab"
     infra_dir: Path = Path("infra")
-    run_dir: Path | None = None
+    run_dir: Path | None = None  # None: a new folder below reports/
     quick: bool = False
     seed: int | None = None
     operator: str = ""
     ticket: str = ""
     defect: Path | None = None
+    run_id: str = field(default_factory=new_run_id)
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def folder(self) -> Path:
+        """Where this run leaves its files."""
+        return self.run_dir or Path("reports") / f"{self.asked_at:%Y%m%d-%H%M%S}-{self.service}-{self.run_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,6 @@ def settings_for(request: Request) -> GateSettings:
     platform = read_platform(request.infra_dir)
     target = target_of(request)
     chosen = service(platform, request.service)
-    run_id = new_run_id()
     return GateSettings(
         platform=platform,
         service=chosen,
@@ -83,8 +89,8 @@ def settings_for(request: Request) -> GateSettings:
         infra_dir=request.infra_dir,
         to_pct=request.to_pct,
         depth=QUICK if request.quick else FULL,
-        run_id=run_id,
-        run_dir=_run_dir(request, run_id),
+        run_id=request.run_id,
+        run_dir=_make(request.folder),
         seed=secrets.randbelow(2**31) if request.seed is None else request.seed,
         operator=request.operator or getpass.getuser(),
         ticket=request.ticket,
@@ -97,7 +103,7 @@ def settings_for(request: Request) -> GateSettings:
 def open_gate(request: Request, view: View) -> Iterator[Opened]:
     """Everything from the lock to the first drill; undoes it all in reverse, whatever happens in between."""
     settings = settings_for(request)
-    refuse_in_window(settings.platform.windows, settings.target, datetime.now(UTC))
+    refuse_in_peak(settings.platform, settings.target, datetime.now(UTC))
     defect = read_defect(request.defect) if request.defect is not None else None
     with exclusive(f"gate {request.service} --to {request.to_pct}"):
         _say_recovered(view, settings)
@@ -111,7 +117,7 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
         parts = connect(settings, journal, clock, anchor_ns)
         experiments = [parts.faults.experiment(name) for name in settings.service.experiments]
         session = GateSession(settings, parts, clock, journal, view)
-        with _put_back(settings), planted(defect, settings.target, journal), session:
+        with _put_back(settings), planted(defect, settings.target, journal, settings.service), session:
             yield Opened(settings, session, experiments)
 
 
@@ -128,15 +134,11 @@ def _experiment_files(request: Request, chosen: Service) -> list[Path]:
     return [experiments_dir(request.infra_dir) / f"{name}.yaml" for name in chosen.experiments]
 
 
-def _run_dir(request: Request, run_id: str) -> Path:
-    started = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    path = request.run_dir or Path("reports") / f"{started}-{request.service}-{run_id}"
+def _make(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SetupError(
-            f"cannot write to {path}: {error.strerror}", hint="free some space or name another folder"
-        ) from error
+        raise SetupError(f"cannot write to {path}: {error.strerror}", hint="free some disk space") from error
     return path.resolve()
 
 

@@ -10,10 +10,12 @@ from shiftproof.gate.notes import write_timeline
 from shiftproof.gate.settings import GateSettings
 from shiftproof.judge import Case
 from shiftproof.model.result import RunResult
+from shiftproof.report.allure import write_environment
 from shiftproof.report.page import write_page
 from shiftproof.report.verdict_file import write_run
 
 COULD_NOT_RUN = 3
+ALLURE_FOLDER = "allure"
 
 
 @dataclass(slots=True)
@@ -42,6 +44,8 @@ def write_outcome(outcome: Outcome, settings: GateSettings) -> None:
             write_timeline(settings.run_dir / "timeline.jsonl", history.timeline)
         if outcome.result is not None and outcome.error is None:
             write_run(outcome.result)
+            if (settings.run_dir / ALLURE_FOLDER).is_dir():
+                write_environment(settings.run_dir / ALLURE_FOLDER, outcome.result)
             write_page(
                 outcome.result,
                 case.history if case is not None else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from shiftproof.model.history import Budget, Phase, PhaseKind
 from shiftproof.ports import Clock, RunningLoad
 
 SETTLE_S = 1.0  # after an action: what it broke may show a moment later
+AFTER_RECOVERY_S = 2.0  # watched beyond the time that a crash's budget allows
 PAIRS_DEADLINE_FACTOR = 4  # a phase waits this many times the planned span for its pairs; then sufficiency speaks
 
 
@@ -53,7 +54,16 @@ class OpenPhase:
 class Phases:
     """Opens and closes phases, and keeps those that are closed."""
 
-    def __init__(self, clock: Clock, load: RunningLoad, monitor: Monitor, notes: Notes, depth: Depth) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        load: RunningLoad,
+        monitor: Monitor,
+        notes: Notes,
+        depth: Depth,
+        on_start: Callable[[OpenPhase], None],
+    ) -> None:
+        self._on_start = on_start
         self._clock = clock
         self._load = load
         self._monitor = monitor
@@ -99,6 +109,7 @@ class Phases:
         self._load.triples(kind in (PhaseKind.SHIFT, PhaseKind.ROLLBACK))
         self._notes.add("phase.start", f"phase/{name}", repeat=repeat, phase_kind=str(kind))
         self._monitor.phase_started(opened)
+        self._on_start(opened)
         try:
             yield opened
             if opened.action_start_ns is not None and opened.action_end_ns is None:
@@ -131,6 +142,10 @@ class Phases:
         """Wait until the phase has its pairs, its least length, and has settled after the action."""
         settled_ns = (opened.action_end_ns or opened.start_ns) + int(SETTLE_S * 1e9)
         until_ns = max(settled_ns, opened.start_ns + int(min_s * 1e9))
+        if opened.budget is not None and opened.action_start_ns is not None:
+            # Whether the objective was met again in time can only be seen after that time.
+            watched_s = opened.budget.recover_s + AFTER_RECOVERY_S
+            until_ns = max(until_ns, opened.action_start_ns + int(watched_s * 1e9))
         give_up_ns = until_ns + int(PAIRS_DEADLINE_FACTOR * 1e9 * min_pairs / self._monitor.rate_per_s)
         while (now_ns := self._clock.now_ns()) < until_ns or self._monitor.pairs_in_phase() < min_pairs:
             if now_ns > give_up_ns:

@@ -10,7 +10,7 @@ import pytest
 from shiftproof.errors import SetupError
 from shiftproof.gate.hooks import GatePlugin
 from shiftproof.gate.opening import Request, open_gate
-from shiftproof.gate.outcome import COULD_NOT_RUN
+from shiftproof.gate.outcome import ALLURE_FOLDER
 from shiftproof.gate.preflight import CHECKS
 from shiftproof.gate.undo import recover_all
 from shiftproof.model.platform import Target
@@ -27,6 +27,7 @@ def run_gate(request: Request, json: str | None, only: str, marked: str) -> int:
     plugin = GatePlugin(request, view)
     arguments = [SUITES, "-p", "no:terminal", "-p", "no:cacheprovider", "-o", "addopts=", "-p", "no:locust"]
     arguments += ["--shiftproof-service", request.service, "--shiftproof-to", str(request.to_pct)]
+    arguments += ["--alluredir", str(request.folder / ALLURE_FOLDER)]
     arguments += ["-k", only] if only else []
     arguments += ["-m", marked] if marked else []
     pytest.main(arguments, plugins=[plugin])
@@ -69,6 +70,3 @@ def run_recover(target: Target) -> int:
     if not recovery.undone and not recovery.moot:
         print("nothing to put back")
     return 0
-
-
-__all__ = ["COULD_NOT_RUN", "dry_run_gate", "run_gate", "run_recover"]

@@ -27,6 +27,7 @@ from shiftproof.model.history import History
 from shiftproof.model.result import RunResult
 from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.ports import Weights
+from shiftproof.report.allure import record_test
 from shiftproof.report.live import Header, LiveNumbers, View
 from shiftproof.safety.journal import Journal
 
@@ -85,6 +86,7 @@ class GateSession:
         preflight = Preflight(self.settings, self._parts.router, self._parts.cluster, self._journal)
         finding = run_check(name, preflight)
         self._checks.append(finding)
+        record_test(self.settings.service.name, self.from_pct, self.settings.to_pct, [finding])
         if finding.verdict is not Verdict.PASS:
             self._view.phase_ended(preflight_row(self._checks))
             raise ClaimFailed(f"preflight {name}: {finding.reason}")
@@ -105,6 +107,7 @@ class GateSession:
             self.settings.depth,
             self.settings.run_dir,
             self._show,
+            lambda phase: self._view.phase_started(phase.name, phase.repeat, phase.of),
         )
         self._clock.watch(self._underway.monitor.checkpoint)
         return self._underway
@@ -188,6 +191,7 @@ class GateSession:
         underway.wait_for_answers()
         case = self._case(underway.history())
         findings = tuple(finding for finding in judge_all(case, claims) if finding.phase in phases)
+        record_test(self.settings.service.name, self.from_pct, self.settings.to_pct, findings)
         for name in phases:
             self._view.phase_ended(phase_row(name, case, [f for f in findings if f.phase == name]))
         return findings
@@ -212,8 +216,9 @@ class GateSession:
                 attributed=sum(count.attributed for count in own),
                 failed_both=sum(count.both_failed for count in own),
                 rate_per_s=pairs / elapsed_s if elapsed_s > 0 else 0.0,
-                late_pct=0.0,
+                late_pct=self._underway.monitor.late_pct() if self._underway is not None else 0.0,
                 elapsed_s=elapsed_s,
                 verdict_so_far=Verdict.FAIL if self._live.decided is not None else None,
+                budgeted=phases.current.budget is not None,
             )
         )

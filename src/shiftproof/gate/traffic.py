@@ -46,6 +46,11 @@ class TrafficShare:
                 return self._followed_after_s(events, pct, since_ns)
         return None
 
+    @property
+    def seen(self) -> bool:
+        """Whether enough weighted requests were answered to tell where they go."""
+        return self._seen[1] >= MIN_ANSWERS
+
     def describe(self) -> str:
         cluster, answered = self._seen
         return f"{cluster} of the last {answered}" if answered else "no weighted request was answered"

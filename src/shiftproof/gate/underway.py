@@ -12,7 +12,7 @@ from shiftproof.gate.clock import RunClock
 from shiftproof.gate.monitor import Monitor
 from shiftproof.gate.notes import Notes, merge_timelines
 from shiftproof.gate.parts import Parts
-from shiftproof.gate.phases import Phases
+from shiftproof.gate.phases import OpenPhase, Phases
 from shiftproof.gate.settings import Depth
 from shiftproof.judge import LiveJudge, PhaseCount, pair_up
 from shiftproof.model.event import Failure, request_id
@@ -26,7 +26,7 @@ FAILED_LOOKED_UP = 5000  # failed requests looked up in the load balancer's log;
 class Underway:
     """The rehearsal's machinery between its first request and its last. Close it in any case."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what it starts, and whom it tells)
         self,
         parts: Parts,
         clock: RunClock,
@@ -35,6 +35,7 @@ class Underway:
         depth: Depth,
         run_dir: Path,
         on_counts: Callable[[Sequence[PhaseCount]], None],
+        on_phase: Callable[[OpenPhase], None],
     ) -> None:
         self._parts = parts
         self._clock = clock
@@ -42,6 +43,8 @@ class Underway:
         self._started_ns = clock.now_ns()
         self._load_report: LoadReport | None = None
         with ExitStack() as stack:
+            stack.callback(parts.faults.close)
+            parts.faults.warm(run_dir)
             for watcher in parts.watchers:
                 stack.callback(watcher.stop)
                 watcher.start()
@@ -53,7 +56,7 @@ class Underway:
             stack.callback(self.monitor.stop)
             self.monitor.start()
             self._closing = stack.pop_all()
-        self.phases = Phases(clock, self._load, self.monitor, notes, depth)
+        self.phases = Phases(clock, self._load, self.monitor, notes, depth, on_phase)
 
     def close(self) -> None:
         """Stop the monitor and the load, account for the load, then the rest. Safe to call twice."""

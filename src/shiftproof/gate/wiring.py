@@ -31,22 +31,25 @@ def connect(settings: GateSettings, journal: Journal, clock: RunClock, anchor_ns
     customers_plan = customers_plan_for(
         service, target.entry, seed=settings.seed, anchor_ns=anchor_ns, max_seconds=LONGEST_RUN_S
     )
+    faults = ChaosToolkitFaults(
+        target=target,
+        service=service,
+        clock=clock,
+        experiments_dir=experiments_dir(settings.infra_dir),
+        infra_dir=settings.infra_dir,
+        seed=settings.seed,
+    )
     return Parts(
         router=router,
         cluster=kubernetes.KubernetesCluster(client, service, clock, target=target.name, journal=journal),
         load=load,
         load_plan=pairs_plan,
         customers=CustomersLoad(load, customers_plan, settings.run_dir),
-        faults=ChaosToolkitFaults(
-            target=target,
-            service=service,
-            clock=clock,
-            experiments_dir=experiments_dir(settings.infra_dir),
-            seed=settings.seed,
-        ),
+        faults=faults,
         watchers=(
             kubernetes.KubernetesWatcher(kubernetes.connect(target), service.namespace, plain_clock),
             elbv2.LoadBalancerWatcher(elbv2.connect(target, service), plain_clock),
+            faults,  # tells when its faults began and ended
         ),
         access_log=haproxy.HaproxyAccessLog(Path(target.access_log)),
     )

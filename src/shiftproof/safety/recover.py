@@ -57,4 +57,6 @@ def _undo(entry: Entry, handlers: Mapping[str, UndoHandler]) -> str | None:
         handler(entry.undo)
     except ShiftproofError as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001 (one handler's own fault must not keep the others from being undone)
+        return f"{type(error).__name__}: {error}"
     return None
