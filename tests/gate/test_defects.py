@@ -224,6 +224,7 @@ def test_the_journal_is_written_before_the_change(world: World) -> None:
     world.journal = Journal(world.folder / "journal")
     world.plant("  - delete: {kind: Secret, name: payments}")
     (entry,) = Journal(world.folder / "journal").pending()
+    assert (world.folder / "journal").stat().st_mode & 0o077 == 0, "it holds a Secret: for its owner only"
     restore_with(world.objects, entry.undo)
     assert world.everything() == world.before
 

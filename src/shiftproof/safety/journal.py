@@ -65,7 +65,8 @@ class Journal:
             scope=self._scope,
         )
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            # For its owner only: to put a Secret back, an entry holds what was in it.
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write(entry)
         except OSError as error:
             raise SetupError(
