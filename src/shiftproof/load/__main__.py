@@ -71,10 +71,11 @@ def main() -> int:
     PairUser.loop, PairUser.drain_s = loop, plan.timeout_s
     gevent.signal_handler(signal.SIGTERM, loop.stop, "signal")
     gevent.spawn(_take_orders, loop)
-    gevent.spawn(_keep_flushing, recorder, loop)
+    flushing = gevent.spawn(_keep_flushing, recorder, loop)
     runner.start(1, spawn_rate=1)
     loop.done.wait()
-    _flush(recorder, loop)
+    flushing.join()
+    _to_disk(recorder.flush, loop)
     runner.quit()
     _report(files.report, loop, recorder, environment, time.process_time() - before_s)
     return 0 if loop.problem is None else 1
@@ -173,14 +174,16 @@ def _obey(loop: OpenLoop, order: str) -> None:
 
 
 def _keep_flushing(recorder: Recorder, loop: OpenLoop) -> None:
-    while not loop.done.is_set():
-        gevent.sleep(FLUSH_S)
-        _flush(recorder, loop)
+    """A write may wait for a busy disk, so it waits on a thread of its own, and the sending goes on."""
+    threads = gevent.get_hub().threadpool
+    while not loop.done.wait(FLUSH_S):
+        recorder.gather()
+        _to_disk(lambda: threads.apply(recorder.write), loop)
 
 
-def _flush(recorder: Recorder, loop: OpenLoop) -> None:
+def _to_disk(write: Callable[[], None], loop: OpenLoop) -> None:
     try:
-        recorder.flush()
+        write()
     except OSError as error:
         loop.broke(f"the events could not be written: {error.strerror}")
 

@@ -34,6 +34,7 @@ class Recorder:
         self._events = os.open(events_path, flags, 0o644)
         self._servers = os.open(servers_path, flags, 0o644)
         self._buffer = bytearray()
+        self._outgoing = bytearray()
         self._index_of: dict[str, int] = {"": 0}
         self.recorded = 0
         self.late = 0
@@ -52,11 +53,23 @@ class Recorder:
         if sent_ns - intended_ns > LATE_NS:
             self.late += 1
 
+    def gather(self) -> None:
+        """Hand over to `write` what was added since."""
+        self._outgoing += self._buffer
+        self._buffer = bytearray()
+
+    def write(self) -> None:
+        """Write what was gathered; may run on another thread, but never while gathering.
+
+        Raises OSError (a full disk) with everything kept that was not written.
+        """
+        while self._outgoing:
+            written = os.write(self._events, self._outgoing)
+            del self._outgoing[:written]
+
     def flush(self) -> None:
-        """Write what was gathered. Raises OSError (a full disk) with everything kept that was not written."""
-        while self._buffer:
-            written = os.write(self._events, self._buffer)
-            del self._buffer[:written]
+        self.gather()
+        self.write()
 
     def close(self) -> None:
         os.close(self._events)
