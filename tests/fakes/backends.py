@@ -24,6 +24,7 @@ class Backend(ThreadingHTTPServer):
         self.release = threading.Event()
         self.arrivals: list[str] = []  # the x-shiftproof-id of each request but health checks
         self.checks = 0
+        self.connections = 0
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -52,6 +53,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Backend
+
+    def setup(self) -> None:
+        self.server.connections += 1
+        super().setup()
 
     def do_GET(self) -> None:
         if self.path == "/ready":

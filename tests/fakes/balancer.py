@@ -151,8 +151,10 @@ class Estate:
 
 
 @contextmanager
-def running_balancer(folder: Path, legacy: Sequence[Backend], kubeconfig: Path | None = None) -> Iterator[Balancer]:
-    """Start it, wait until it is ready, and end it and its HAProxy."""
+def running_balancer(
+    folder: Path, legacy: Sequence[Backend], kubeconfig: Path | None = None, exit_code: int = 0
+) -> Iterator[Balancer]:
+    """Start it, wait until it is ready, and end it and its HAProxy; `exit_code`: how it must have ended."""
     platform = folder / "platform.yaml"
     platform.write_text(PLATFORM, encoding="utf-8")
     api_port, entry_port = free_port(), free_port()
@@ -179,8 +181,8 @@ def running_balancer(folder: Path, legacy: Sequence[Backend], kubeconfig: Path |
         eventually(lambda: _ready(balancer), f"ready: {folder / 'output.txt'}", START_S)
         yield balancer
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0, (folder / "output.txt").read_text(encoding="utf-8")
+        process.send_signal(signal.SIGTERM)  # nothing happens when it has ended
+        assert process.wait(timeout=20) == exit_code, (folder / "output.txt").read_text(encoding="utf-8")
 
 
 def _ready(balancer: Balancer) -> bool:

@@ -112,6 +112,41 @@ def test_reset_by_the_target_arrives_once_and_fails(balancer: Balancer, pods: Ma
     assert balancer.log_of(min(failed))["end"] == "SH"
 
 
+def test_reset_on_a_kept_connection_is_answered_and_logged(balancer: Balancer, pods: MakePod) -> None:
+    """HAProxy by itself would close the client's connection without a word, and clients would try again unseen."""
+    pod = pods()
+    balancer.register("cluster", pod)
+    with httpx.Client(timeout=10) as client:
+        assert [balancer.get("cluster", client=client)[1].status_code for _ in range(5)] == [200] * 5
+        pod.broken = True
+        identity, answer = balancer.get("cluster", client=client)
+    assert answer.status_code == 502
+    assert balancer.log_of(identity)["end"] == "SH"
+    assert pod.arrivals.count(identity) == 1
+
+
+def test_connections_to_targets_are_kept_and_shared_by_clients(balancer: Balancer, pods: MakePod) -> None:
+    pod = pods()
+    balancer.register("cluster", pod)
+    before = pod.connections - pod.checks
+    for _ in range(50):
+        assert balancer.get("cluster")[1].status_code == 200, "each on a client connection of its own"
+    assert pod.connections - pod.checks - before < 5
+
+
+def test_target_that_comes_gets_its_turn_and_no_more(balancer: Balancer, pods: MakePod) -> None:
+    first, second, third = pods(), pods(), pods()
+    balancer.register("cluster", first, second)
+    for _ in range(3):
+        answered_by(balancer, "cluster", 7)
+        balancer.register("cluster", third)
+        seen = [balancer.get("cluster")[1].text for _ in range(12)]
+        assert Counter(seen) == {first.name: 4, second.name: 4, third.name: 4}
+        assert all(len(set(seen[start : start + 3])) == 3 for start in range(0, 12, 3)), seen
+        balancer.deregister("cluster", third)
+        eventually(lambda: balancer.state("cluster", third) == "draining", "draining")
+
+
 def test_draining_lets_requests_in_flight_finish_and_takes_no_new_one(balancer: Balancer, pods: MakePod) -> None:
     leaving, staying = pods(), pods()
     balancer.register("cluster", leaving, staying)

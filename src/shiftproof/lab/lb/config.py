@@ -42,6 +42,10 @@ class Files:
         return self.folder / "haproxy.sock"
 
     @property
+    def inner(self) -> Path:
+        return self.folder / "rules.sock"
+
+    @property
     def state(self) -> Path:
         return self.folder / "servers.state"
 
@@ -66,7 +70,7 @@ def render(desired: Desired, files: Files, bind: str, taken: Taken) -> str:
 
     Addresses are written for a process that takes over: HAProxy's state file brings health over, and no addresses.
     """
-    parts = [_global(files), _DEFAULTS, _frontend(desired.rules, files, bind)]
+    parts = [_global(files), _DEFAULTS, _entry(files, bind), _rules(desired.rules, files)]
     parts += [_backends(group, taken.get(name, {})) for name, group in sorted(desired.groups.items()) if group.in_use]
     parts.append("backend no-target\n")
     return "\n".join(parts)
@@ -83,15 +87,14 @@ def _global(files: Files) -> str:
 """
 
 
-# 60 s idle and 10 s to connect are an ALB's own. A first request of a client may not reuse a connection ("safe"), later
-# ones do; idle connections to targets stay for the idle time-out, as stale ones must be able to hurt.
+# 60 s idle and 10 s to connect are an ALB's own. Connections to targets are shared by all clients and stay for the idle
+# time-out: stale ones must be able to hurt.
 _DEFAULTS = """defaults
     mode http
     retries 0
     no option redispatch
     option http-keep-alive
-    option forwardfor
-    http-reuse safe
+    http-reuse always
     default-server pool-purge-delay 60s
     timeout client 60s
     timeout server 60s
@@ -110,10 +113,30 @@ _LOG_FORMAT = (
 )
 
 
-def _frontend(rules: Sequence[Rule], files: Files, bind: str) -> str:
+def _entry(files: Files, bind: str) -> str:
+    """Where clients come in; each request goes on to the rules on a connection of its own.
+
+    When a target resets a request that was not the first on its client's connection, HAProxy closes that connection
+    without an answer and without a line in the log, so that the client may try again. An ALB answers 502 and logs it.
+    With this step between, every request is the first.
+    """
+    return f"""frontend entry
+    bind {bind}
+    option forwardfor
+    http-request set-header X-Forwarded-Proto http
+    default_backend rules
+
+backend rules
+    option http-server-close
+    http-reuse never
+    server rules unix@{files.inner}
+"""
+
+
+def _rules(rules: Sequence[Rule], files: Files) -> str:
     lines = [
-        "frontend entry",
-        f"    bind {bind}",
+        "frontend rules",
+        f"    bind unix@{files.inner} mode 600",
         # Log on this frontend alone: messages about servers would come between the lines of requests.
         "    log stdout len 2048 format raw local0 info",
         f"    log-format {_quoted(_LOG_FORMAT)}",
@@ -121,7 +144,6 @@ def _frontend(rules: Sequence[Rule], files: Files, bind: str) -> str:
         f"    http-request set-var(txn.rehearsal) req.hdr({REHEARSAL_HEADER}),bytes(0,16),json(utf8ps)",
         "    http-request set-var(txn.method) method,bytes(0,16),json(utf8ps)",
         "    http-request set-var(txn.path) path,bytes(0,128),json(utf8ps)",
-        "    http-request set-header X-Forwarded-Proto http",
     ]
     for rule in rules:
         tests = ["!{ var(txn.rule) -m found }", *(f"{{ {_acl(condition)} }}" for condition in rule.conditions)]
@@ -143,8 +165,9 @@ def _frontend(rules: Sequence[Rule], files: Files, bind: str) -> str:
 
 def _backends(group: Group, taken: Mapping[str, Address]) -> str:
     request = f"meth GET uri {_quoted(group.check_path)} ver HTTP/1.1"
+    # static-rr takes strict turns. HAProxy's "roundrobin" was seen to give a server that just came up six in a row.
     return f"""backend {group.name}
-    balance roundrobin
+    balance static-rr
     option httpchk
     http-check send {request} hdr Host {group.name} hdr User-Agent ELB-HealthChecker/2.0
     http-check expect status {group.check_codes}
@@ -152,7 +175,7 @@ def _backends(group: Group, taken: Mapping[str, Address]) -> str:
     default-server inter {group.interval_ms}ms rise {group.rise} fall {group.fall}
 {_places(taken, "check disabled")}
 backend {group.name}{OPEN}
-    balance roundrobin
+    balance static-rr
 {_places(taken, "disabled")}"""
 
 

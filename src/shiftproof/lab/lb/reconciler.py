@@ -7,12 +7,12 @@ API's threads. One lock guards the tables of targets.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import RLock
 
-from shiftproof.errors import LabError
 from shiftproof.lab.lb import config, slots
 from shiftproof.lab.lb.desired import Address, Desired, Group, Rule
 from shiftproof.lab.lb.lag import Delayed, SharedLag
@@ -30,6 +30,8 @@ class TargetHealth:
     reason: str = ""
     description: str = ""
 
+
+log = logging.getLogger(__name__)
 
 NOT_REGISTERED = ("unused", "Target.NotRegistered", "Target is not registered to the target group")
 NOT_IN_USE = ("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer")
@@ -169,9 +171,9 @@ class Reconciler:
         if slot is None:
             slot = table.place(address, now)
             if slot is None:
-                raise LabError(
-                    f"target group {name} has more than {len(config.PLACES)} targets, draining ones included"
-                )
+                self._registrations.forget((name, address))  # and so it comes again until a place is free
+                log.warning("target group %s has no place for %s: all %d are taken", name, address, len(config.PLACES))
+                return
             self._runtime.fill(f"{name}/{slot.name}", address)
         elif slot.stage is Stage.DRAINING:
             slot.stage, slot.since = Stage.INITIAL, now
