@@ -169,6 +169,21 @@ def test_draining_lets_requests_in_flight_finish_and_takes_no_new_one(balancer: 
     eventually(lambda: balancer.state("cluster", leaving) == "gone", "gone after the deregistration delay")
 
 
+def test_what_outlives_the_deregistration_delay_is_cut(balancer: Balancer, pods: MakePod) -> None:
+    pod = pods()
+    balancer.register("cluster", pod)
+    outcome: list[tuple[str, httpx.Response]] = []
+    thread = threading.Thread(target=lambda: outcome.append(balancer.get("cluster", "/held")))
+    thread.start()
+    eventually(lambda: pod.arrivals, "a request in flight")
+    balancer.deregister("cluster", pod)
+    thread.join(timeout=20)
+    assert not thread.is_alive(), "it was let go on"
+    identity, answer = outcome[0]
+    assert answer.status_code >= 500
+    assert balancer.log_of(identity)["end"][0] == "K"
+
+
 def test_target_health_tells_the_truth(balancer: Balancer, pods: MakePod) -> None:
     pod = pods()
     pod.healthy = False
