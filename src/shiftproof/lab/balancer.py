@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import shlex
 import urllib.parse
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
-from shiftproof.lab import namespaces
+from shiftproof.lab import cgroups, namespaces
 from shiftproof.lab.control_plane import CONTROL
 from shiftproof.lab.network import (
     AWS_ENDPOINT,
@@ -44,11 +45,12 @@ def aws_environment() -> dict[str, str]:
 
 def command(plan: LabPlan) -> Command:
     """Not restarted when it dies: the AWS estate lives in its memory, and a second one would be empty."""
+    machine = namespaces.LOAD_BALANCER
     argv = (
         plan.python,
         *("-m", "shiftproof.lab.lb"),
         *("--platform", f"{plan.project}/infra/platform.yaml"),
-        *("--haproxy-prefix", " ".join(namespaces.inside(namespaces.LOAD_BALANCER))),
+        *("--haproxy-prefix", shlex.join((*cgroups.entering(machine), *namespaces.inside(machine)))),
         *("--kubeconfig", str(KUBECONFIG)),
         *("--dir", str(LB_DIR)),
     )

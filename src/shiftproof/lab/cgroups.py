@@ -1,4 +1,7 @@
-"""Control groups of the lab's nodes: a folder a node, in every controller, below one folder of the lab's own.
+"""Control groups of the lab: a folder a machine, below one folder of the lab's own; a node's in every controller.
+
+All machines weigh the same, and more than what else runs here: where processes are many on one side and few on the
+other, as pods in one group of a kubelet's against plain processes of a VM, a busy machine would slow one side alone.
 
 On cgroup v1 (tried) each controller is a tree of its own and cpuset must be filled in by hand. On cgroup v2 alone
 (written by its documentation, not tried) there is one tree, and controllers are handed down by subtree_control.
@@ -12,6 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PARENT = "shiftproof-lab"
+CONTROL = "control"
+"""The group of the control plane and all else that is on no machine."""
+
+MACHINE_SHARES, CONTROL_SHARES = 4096, 8192
+_SYSTEM_SHARES = 512
+"""Of a node's own programs, beside 1024 a core for its pods: a kubelet at work must not take what its pods need."""
+
+_SYSTEM = "system"
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _V2_CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
 _REMOVE_WITHIN_S = 5.0
@@ -42,8 +53,8 @@ def kubelet_root(node: str) -> str:
     return f"/{PARENT}/{node}"
 
 
-def make(node: str, trees: Sequence[Path] | None = None) -> None:
-    """Make the node's folder in every tree. Safe to call again."""
+def make(node: str, trees: Sequence[Path] | None = None, cpu: Path | None = None) -> None:
+    """Make a node's folder in every tree, and in it one for its own programs. Safe to call again."""
     for tree in roots() if trees is None else trees:
         parent = tree / PARENT
         parent.mkdir(exist_ok=True)
@@ -53,8 +64,57 @@ def make(node: str, trees: Sequence[Path] | None = None) -> None:
         else:
             _fill_cpuset(tree, parent)
         (parent / node).mkdir(exist_ok=True)
-        if not is_v2(tree):
+        if is_v2(tree):
+            _hand_down(parent / node)
+        else:
             _fill_cpuset(parent, parent / node)
+    make_weighted(node, MACHINE_SHARES, cpu)
+    make_weighted(f"{node}/{_SYSTEM}", _SYSTEM_SHARES, cpu)
+
+
+def make_machines(names: Sequence[str], cpu: Path | None = None) -> None:
+    """Groups of equal weight for all machines, one for the control plane, and their sum for the lab as a whole."""
+    make_weighted("", len(names) * MACHINE_SHARES + CONTROL_SHARES, cpu)
+    make_weighted(CONTROL, CONTROL_SHARES, cpu)
+    for name in names:
+        make_weighted(name, MACHINE_SHARES, cpu)
+
+
+def make_weighted(name: str, shares: int, tree: Path | None = None) -> None:
+    """A folder `name` below the lab's own, in the tree that shares out CPU time, with that many shares (v1's scale)."""
+    tree = tree or cpu_tree()
+    folder = tree / PARENT / name
+    folder.mkdir(exist_ok=True)
+    if is_v2(tree):
+        if folder == tree / PARENT:
+            _hand_down(tree)
+            _hand_down(folder)
+        # Kubernetes' own formula from the one scale (2 to 262144) to the other (1 to 10000).
+        (folder / "cpu.weight").write_text(str(1 + (shares - 2) * 9999 // 262142))
+    else:
+        (folder / "cpu.shares").write_text(str(shares))
+
+
+def entering(machine: str, *, node: bool = False) -> tuple[str, ...]:
+    """Words to put before a command so that it, and all that it starts, is in that machine's group."""
+    folder = cpu_tree() / PARENT / machine
+    file = (folder / _SYSTEM if node else folder) / "cgroup.procs"
+    return ("sh", "-c", 'echo 0 > "$0" && exec "$@"', str(file))
+
+
+def enter(name: str) -> None:
+    """Put this process, and all that it starts from now on, into that group."""
+    (cpu_tree() / PARENT / name / "cgroup.procs").write_text("0")
+
+
+def cpu_tree(mountinfo: Path = _MOUNTINFO) -> Path:
+    """The tree that shares out CPU time."""
+    for line in mountinfo.read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        kind, _, options = right.split()[:3]
+        if kind == "cgroup" and "cpu" in options.split(","):
+            return Path(left.split()[4])
+    return roots(mountinfo)[0]
 
 
 def _hand_down(folder: Path) -> None:

@@ -64,7 +64,7 @@ def serve(known: Mapping[str, Verb], path: Path = SOCKET) -> socketserver.BaseSe
     server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
     server.daemon_threads = True
     path.chmod(0o600)
-    threading.Thread(target=server.serve_forever, name="control", daemon=True).start()
+    threading.Thread(target=lambda: server.serve_forever(poll_interval=0.05), name="control", daemon=True).start()
     return server
 
 

@@ -63,8 +63,8 @@ def present_lab() -> RunningLab:
 def require_lab(*, whole: bool = False) -> RunningLab:
     """The lab, if it is up. Raises LabError that says what to do when it is not, or when a part of it is broken.
 
-    A legacy machine or a node that is down is no fault of the lab: an experiment may have done it, and a gate has to see it.
-    With `whole` these count too.
+    A legacy machine or a node that is down is no fault of the lab: an experiment may have done it, and a gate must see
+    it. With `whole` these count too.
     """
     lab = find_lab()
     if lab is None:

@@ -115,16 +115,20 @@ async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to:
     except (OSError, TimeoutError):
         writer.close()
         return
-    await asyncio.gather(_pump(reader, back), _pump(there, writer))
+    try:
+        await asyncio.gather(_pump(reader, back), _pump(there, writer))
+    finally:
+        back.close()
+        writer.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Until `reader` ends; then only this direction is closed: the other may still have an answer to bring."""
     with contextlib.suppress(OSError):
         while data := await reader.read(_CHUNK_BYTES):
             writer.write(data)
             await writer.drain()
-    with contextlib.suppress(OSError):
-        writer.close()
+        writer.write_eof()
 
 
 def _enter_network(pid: int) -> None:

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shiftproof.lab import mounts, namespaces
+from shiftproof.lab import cgroups, mounts, namespaces
 from shiftproof.lab.network import LB_DIR, LOG_DIR
 from shiftproof.lab.parts import Progress, bring_up
 from shiftproof.lab.plan import LabPlan
@@ -88,6 +88,8 @@ def _bring_up(plan: LabPlan, reporter: Reporter, stopped: threading.Event) -> No
     logging.basicConfig(
         filename=LOG_DIR / "init.log", level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
+    cgroups.make_machines(list(namespaces.MACHINES))
+    cgroups.enter(cgroups.CONTROL)
     namespaces.build()
     # Only now: these modules take longest to load, and what they need first (mounts, network) is made meanwhile.
     from shiftproof.lab.control_server import serve, verbs

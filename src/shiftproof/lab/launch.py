@@ -11,9 +11,9 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from shiftproof.errors import LabError, LockHeldError
 from shiftproof.lab import cgroups, procfs
@@ -78,7 +78,7 @@ def bring_up(plan: LabPlan, watch: Callable[[Mapping[str, Any]], None]) -> float
             assert keeper.stdin is not None
             keeper.stdin.write(plan.to_json())
             keeper.stdin.close()
-            _follow(progress, watch, start_s)
+            follow(progress, watch, start_s)
         up = True
     except BrokenPipeError as error:
         raise LabError(f"the lab did not start: {_last_words(keeper)}", hint="shiftproof doctor") from error
@@ -88,7 +88,16 @@ def bring_up(plan: LabPlan, watch: Callable[[Mapping[str, Any]], None]) -> float
     return time.monotonic() - start_s
 
 
-def _follow(progress: IO[str], watch: Callable[[Mapping[str, Any]], None], start_s: float) -> None:
+def follow(
+    progress: Iterable[str],
+    watch: Callable[[Mapping[str, Any]], None],
+    start_s: float,
+    now: Callable[[], float] = time.monotonic,
+) -> None:
+    """Read the init's progress, one JSON object a line, until it says that the lab is up.
+
+    Raises PartFailed when a part failed, LabError when it takes too long, BrokenPipeError when the init ends silently.
+    """
     for line in progress:
         message = json.loads(line)
         if "failed" in message:
@@ -99,7 +108,7 @@ def _follow(progress: IO[str], watch: Callable[[Mapping[str, Any]], None], start
         watch(message)
         if message.get("up"):
             return
-        if time.monotonic() - start_s > _UP_WITHIN_S:
+        if now() - start_s > _UP_WITHIN_S:
             raise LabError(f"the lab was not up within {_UP_WITHIN_S:.0f} s; it was taken down again")
     raise BrokenPipeError
 

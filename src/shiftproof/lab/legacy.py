@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 
 from shiftproof.errors import LabError
-from shiftproof.lab import namespaces
+from shiftproof.lab import cgroups, namespaces
 from shiftproof.lab.network import LEGACY_IPS, SERVICE_PORT
 from shiftproof.lab.plan import ServicePlan
 from shiftproof.lab.supervisor import Command, Daemon, PartFailed, base_environment
@@ -87,7 +87,7 @@ class LegacyHost:
             self.host,
             self._service.command,
             env=environment(self._service, self.host, extra),
-            prefix=namespaces.inside(self.host),
+            prefix=(*cgroups.entering(self.host), *namespaces.inside(self.host)),
             stop_within_s=_STOP_WITHIN_S,
         )
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shiftproof.errors import LabError
-from shiftproof.lab import namespaces, procfs
+from shiftproof.lab import cgroups, namespaces, procfs
 from shiftproof.lab.network import LAB_DIR
 from shiftproof.lab.supervisor import PartFailed, base_environment
 from shiftproof.lab.waiting import NotInTime, until
@@ -69,6 +69,7 @@ class Machine:
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [
+                    *cgroups.entering(self.name, node=True),
                     *namespaces.inside(self.name),
                     *("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-euc", _SET_UP),
                 ],
@@ -112,7 +113,8 @@ class Machine:
         """Words to put before a command to run it there. Raises LabError when it is off."""
         if self.init_pid is None:
             raise LabError(f"{self.name} is off")
-        return ("nsenter", "-t", str(self.init_pid), "-m", "-n", "-p", "--")
+        into = ("nsenter", "-t", str(self.init_pid), "-m", "-n", "-p", "--")
+        return (*cgroups.entering(self.name, node=True), *into)
 
     def path(self, inside: str) -> Path:
         """Where a path of its own file system can be read from outside of it."""

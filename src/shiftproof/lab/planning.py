@@ -29,7 +29,7 @@ _SERVICE_PYTHON = "/usr/bin/python3"  # what the image's python3 is; our own env
 
 def make_plan() -> LabPlan:
     """Raises SetupError or ConfigError: not root, a tool missing, images not made, a broken platform file."""
-    _check_machine()
+    check_machine()
     project = setup.project_root()
     platform = load_platform(project / "infra" / "platform.yaml")
     stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
@@ -100,7 +100,8 @@ def read_env(file: Path) -> dict[str, str]:
     return found
 
 
-def _check_machine() -> None:
+def check_machine(meminfo: Path = Path("/proc/meminfo")) -> None:
+    """Raises SetupError for the first thing that the lab cannot do without."""
     if os.geteuid() != 0:
         raise SetupError("the lab makes namespaces, so it needs root", hint="run it with sudo -E")
     missing = [name for name in COMMANDS if shutil.which(name) is None]
@@ -108,11 +109,11 @@ def _check_machine() -> None:
         raise SetupError(f"not on this machine: {', '.join(missing)}", hint=packages.MEND)
     if not Path("/usr/lib/cni/bridge").is_file():
         raise SetupError("not on this machine: containernetworking-plugins", hint=packages.MEND)
-    available_mib = _available_mib()
+    available_mib = _available_mib(meminfo)
     if available_mib < _FREE_MEMORY_MIB:
         raise SetupError(f"{available_mib} MiB of memory are free, the lab needs {_FREE_MEMORY_MIB} MiB", hint=_DOCTOR)
 
 
-def _available_mib(meminfo: Path = Path("/proc/meminfo")) -> int:
+def _available_mib(meminfo: Path) -> int:
     fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
     return int(fields["MemAvailable"].split()[0]) // 1024

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shiftproof.errors import LabError
-from shiftproof.lab import namespaces
+from shiftproof.lab import cgroups, namespaces
 from shiftproof.lab.network import LAB_DIR, POSTGRES_IP, POSTGRES_PORT
 from shiftproof.lab.supervisor import Command, Daemon, PartFailed, base_environment
 
@@ -70,7 +70,7 @@ class Postgres:
                 "postgres",
                 namespaces.POSTGRES,
                 (*self._as_user(), str(self._bin / "postgres"), "-D", str(self._folder / "data"), *_options(_SETTINGS)),
-                prefix=namespaces.inside(namespaces.POSTGRES),
+                prefix=(*cgroups.entering(namespaces.POSTGRES), *namespaces.inside(namespaces.POSTGRES)),
             )
         )
 

@@ -1,0 +1,58 @@
+"""What all tests may use: the lab, brought up once for all that need it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from shiftproof.lab.enter import RunningLab, find_lab, require_lab
+
+
+def shiftproof(*words: str, within_s: float = 120.0) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does."""
+    program = (sys.executable, "-c", "from shiftproof.cli import main; main()")
+    return subprocess.run([*program, *words], capture_output=True, text=True, timeout=within_s, check=False)
+
+
+class LabOfTheRun:
+    """The lab that tests share. One that was up before is used and left as it is; ours is ended with the run."""
+
+    def __init__(self) -> None:
+        self.is_ours = find_lab() is None
+
+    def ensure(self) -> RunningLab:
+        """The lab, started if there is none: a test may have killed it."""
+        if find_lab() is None:
+            came = shiftproof("lab", "up", within_s=300.0)
+            assert came.returncode == 0, came.stderr
+            self.is_ours = True
+        return require_lab()
+
+    def end(self) -> None:
+        if self.is_ours:
+            gone = shiftproof("lab", "down", "--force")
+            assert gone.returncode == 0, gone.stderr
+
+
+@pytest.fixture(scope="session")
+def lab_of_the_run() -> Iterator[LabOfTheRun]:
+    made = LabOfTheRun()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def lab(lab_of_the_run: LabOfTheRun) -> RunningLab:
+    """The lab, up. Tests that use it carry the marker `lab`."""
+    return lab_of_the_run.ensure()
+
+
+@pytest.fixture
+def own_lab(lab_of_the_run: LabOfTheRun) -> RunningLab:
+    """The lab, for a test that will end it: only one that this run has started."""
+    if not lab_of_the_run.is_ours:
+        pytest.skip("a lab that others may use is up: take it down to run this test")
+    return lab_of_the_run.ensure()
