@@ -6,13 +6,13 @@ Thin on purpose: a drill in suites/ reads as the drill it is, and the systems st
 from __future__ import annotations
 
 from shiftproof.errors import FaultError, ServiceFault
-from shiftproof.gate.phases import OpenPhase, Phases
+from shiftproof.gate.phases import Phases
 from shiftproof.gate.settings import GateSettings
 from shiftproof.gate.traffic import TrafficShare
 from shiftproof.ports import Clock, Cluster, Experiment, Faults, Router, Weights
 
 STEADY_WITHIN_S = 60.0
-LEAD_S = 1.0  # weighted traffic seen on the new side first: a way back is proven only from where traffic really is
+LEAD_S = 1.0  # of traffic before a rollback
 
 
 class ClusterDrills:
@@ -64,7 +64,8 @@ class RouterDrills:
     def roll_back(self) -> None:
         """Back to where the step started, timed by the last request that still went to the new side."""
         if self._phases.current is not None:
-            self._clock.sleep(LEAD_S)
+            # A way back is proven only from where traffic really is.
+            self._traffic.wait_for_any(self._clock.now_ns(), LEAD_S, self._deadline_s)
         self._write("rollback", self.to_pct, self.from_pct)
 
     def reset(self) -> None:
@@ -75,22 +76,23 @@ class RouterDrills:
         with self._phases.action(what, from_pct=from_pct, to_pct=to_pct) as phase:
             began_ns = self._clock.now_ns()
             self._router.set_weights("weighted", Weights(legacy_pct=100 - to_pct, cluster_pct=to_pct))
-            # Triples run only inside a phase: outside one there is no traffic to watch.
-            followed_s = self._traffic.wait_for(to_pct, began_ns, self._deadline_s) if phase is not None else None
-            self._note(phase, followed_s, from_pct, to_pct)
-        if phase is None or followed_s is not None:
+            if phase is None:
+                return  # triples run only inside a phase: outside one there is no traffic to watch
+            followed = self._traffic.wait_for(from_pct, to_pct, began_ns, self._deadline_s)
+            if followed.seconds is not None or followed.stayed:
+                # None says that it was seen not to follow; where nobody could tell, there is no such fact.
+                phase.facts.update(seconds=followed.seconds, from_pct=from_pct, to_pct=to_pct)
+        if followed.seconds is not None:
             return
-        if not self._traffic.seen:
-            raise FaultError(f"{what}: hardly a weighted request was answered, so nobody knows where traffic went")
+        seen = f"{followed.cluster} of {followed.answered} weighted requests went to the cluster side"
+        if not followed.stayed:
+            raise FaultError(
+                f"{what}: {seen} within {self._deadline_s:.0f} s: too few to tell {from_pct}% from {to_pct}%"
+            )
         raise ServiceFault(
-            f"the weights were written and read back as {to_pct}%, but traffic did not follow within "
-            f"{self._deadline_s:.0f} s (cluster share seen: {self._traffic.describe()})"
+            f"{what}: the weights were written and read back as {to_pct}%, but traffic did not follow within "
+            f"{self._deadline_s:.0f} s: {seen}"
         )
-
-    @staticmethod
-    def _note(phase: OpenPhase | None, followed_s: float | None, from_pct: int, to_pct: int) -> None:
-        if phase is not None:
-            phase.facts.update(seconds=followed_s, from_pct=from_pct, to_pct=to_pct)
 
 
 class ChaosDrills:

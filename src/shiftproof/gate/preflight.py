@@ -6,7 +6,7 @@ ServiceFault: the service is not fit, FAIL. SetupError: our own set-up is not, e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -15,11 +15,12 @@ from shiftproof.errors import FaultError, RefusedError, ServiceFault, SetupError
 from shiftproof.gate.settings import GateSettings
 from shiftproof.model.event import Side
 from shiftproof.model.verdict import Finding, Verdict
-from shiftproof.ports import Cluster, Router, TargetState
+from shiftproof.ports import Clock, Cluster, Router, TargetState
 from shiftproof.safety.journal import Journal
 
 CLAIM = "preflight"
 PROBE_TIMEOUT_S = 3.0
+SETTLED_WITHIN_S = 30.0  # for targets that were registered just now
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Preflight:
     router: Router
     cluster: Cluster
     journal: Journal
+    clock: Clock
 
 
 Check = Callable[[Preflight], str]
@@ -72,12 +74,12 @@ def _step(preflight: Preflight) -> str:
 
 @check("legacy-healthy")
 def _legacy_healthy(preflight: Preflight) -> str:
-    return _all_healthy(preflight.router, Side.LEGACY, "legacy")
+    return _all_healthy(preflight, Side.LEGACY, "legacy")
 
 
 @check("cluster-healthy")
 def _cluster_healthy(preflight: Preflight) -> str:
-    return _all_healthy(preflight.router, Side.CLUSTER, "cluster")
+    return _all_healthy(preflight, Side.CLUSTER, "cluster")
 
 
 @check("workload-whole")
@@ -179,8 +181,8 @@ def weights_undo(settings: GateSettings, cluster_pct: int) -> dict[str, object]:
     }
 
 
-def _all_healthy(router: Router, side: Side, name: str) -> str:
-    targets = router.targets(side)
+def _all_healthy(preflight: Preflight, side: Side, name: str) -> str:
+    targets = _settled_targets(preflight, side)
     sick = [target for target in targets if target.state not in ("healthy", "draining")]
     if not any(target.state == "healthy" for target in targets):
         raise ServiceFault(f"the {name} side has no healthy target{_described(sick)}")
@@ -189,6 +191,16 @@ def _all_healthy(router: Router, side: Side, name: str) -> str:
             f"{len(sick)} of {len(targets)} targets of the {name} side are not healthy{_described(sick)}"
         )
     return f"{len(targets)} targets healthy"
+
+
+def _settled_targets(preflight: Preflight, side: Side) -> Sequence[TargetState]:
+    """The targets once none is being checked for the first time: a new pod is neither healthy nor sick yet."""
+    give_up_ns = preflight.clock.now_ns() + int(SETTLED_WITHIN_S * 1e9)
+    while True:
+        targets = preflight.router.targets(side)
+        if all(target.state != "initial" for target in targets) or preflight.clock.now_ns() > give_up_ns:
+            return targets
+        preflight.clock.sleep(0.5)
 
 
 def _described(targets: Iterable[TargetState]) -> str:

@@ -83,7 +83,7 @@ class GateSession:
         """One preflight check."""
         if not self._checks:
             self._view.phase_started("preflight")
-        preflight = Preflight(self.settings, self._parts.router, self._parts.cluster, self._journal)
+        preflight = Preflight(self.settings, self._parts.router, self._parts.cluster, self._journal, self._clock)
         finding = run_check(name, preflight)
         self._checks.append(finding)
         record_test(self.settings.service.name, self.from_pct, self.settings.to_pct, [finding])

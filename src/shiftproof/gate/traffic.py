@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,76 +12,86 @@ import numpy.typing as npt
 from shiftproof.model.event import Events, Failure, Side
 from shiftproof.ports import Clock
 
-WINDOW_S = 1.0  # the share is taken over this much traffic
 NAMES_LOOKBACK_S = 30.0  # pods come and go; who answered for the cluster is learnt over this long
-MIN_ANSWERS = 20  # below this a share says nothing
-SIGMAS = 4.0  # how far a binomial share may lie from its weight: 1 in 16,000 by chance
+SURE = math.log(1000)  # evidence of 1,000 to 1
+SURE_OF_CHANGE = math.log(1e6)  # a change may begin at any of some thousand requests, each a chance to be wrong
+STRAY_SHARE = 0.001  # a weight of 0 is taken as this much, so that one stray request is unlikely and not impossible
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How traffic answered a change of weights.
+
+    seconds: until it followed; None when it was not seen to. stayed: it was seen to stay as it was (1,000 to 1);
+    neither: too little was seen to tell, e.g. a step of few percent in few requests.
+    """
+
+    seconds: float | None
+    stayed: bool
+    cluster: int
+    answered: int
 
 
 class TrafficShare:
     """Share of weighted requests that the cluster side answered.
 
-    A server belongs to the cluster when pinned `cluster` requests were answered by it, and to legacy likewise; so no
-    naming rule is assumed.
+    A server belongs to the cluster when pinned `cluster` requests were answered by it; so no naming rule is assumed.
     """
 
     def __init__(self, events_since: Callable[[int], Events], clock: Clock) -> None:
         self._events_since = events_since
         self._clock = clock
-        self._seen: tuple[int, int] = (0, 0)  # answered by the cluster, answered
 
-    def wait_for(self, pct: int, since_ns: int, deadline_s: float) -> float | None:
-        """Seconds from `since_ns` until traffic followed: the last answer that did not belong, or the first that did.
+    def wait_for(self, from_pct: int, to_pct: int, since_ns: int, deadline_s: float) -> Followed:
+        """Wait until traffic goes by `to_pct` and no more by `from_pct`, at most `deadline_s`.
 
-        None when it had not within `deadline_s`.
+        Page's CUSUM of the log-likelihood ratio of the two shares (Page 1954): it finds the change whenever it came,
+        and is not fooled by what still went the old way before it.
         """
         give_up_ns = since_ns + int(deadline_s * 1e9)
-        while self._clock.now_ns() < give_up_ns:
+        while True:
             self._clock.sleep(0.1)
             events = self._answered(Side.WEIGHTED, since_ns)
-            window_start_ns = self._clock.now_ns() - int(WINDOW_S * 1e9)
-            if window_start_ns < since_ns:
-                continue
-            recent = events[events["intended_ns"] >= window_start_ns]
-            if self._matches(recent, pct):
-                return self._followed_after_s(events, pct, since_ns)
-        return None
+            on_cluster = self._on_cluster(events)
+            seen = int(on_cluster.sum()), len(events)
+            evidence = _evidence(on_cluster, from_pct, to_pct)
+            if len(evidence) and float((evidence - np.minimum.accumulate(evidence)).max()) > SURE_OF_CHANGE:
+                return Followed(_followed_after_s(events, on_cluster, to_pct, since_ns), False, *seen)
+            if self._clock.now_ns() > give_up_ns:
+                return Followed(None, bool(len(evidence) and evidence[-1] < -SURE), *seen)
 
-    @property
-    def seen(self) -> bool:
-        """Whether enough weighted requests were answered to tell where they go."""
-        return self._seen[1] >= MIN_ANSWERS
-
-    def describe(self) -> str:
-        cluster, answered = self._seen
-        return f"{cluster} of the last {answered}" if answered else "no weighted request was answered"
+    def wait_for_any(self, since_ns: int, least_s: float, deadline_s: float) -> None:
+        """Wait `least_s`, and on until a weighted request was answered by the cluster side, at most `deadline_s`."""
+        self._clock.sleep(least_s)
+        give_up_ns = since_ns + int(deadline_s * 1e9)
+        while self._clock.now_ns() < give_up_ns:
+            if self._on_cluster(self._answered(Side.WEIGHTED, since_ns)).any():
+                return
+            self._clock.sleep(0.1)
 
     def _answered(self, side: Side, since_ns: int) -> Events:
         events = self._events_since(since_ns)
         answered = (events["failure"] == Failure.NONE) & (events["served_by"] > 0)
         chosen: Events = events[answered & (events["side"] == side)]
-        return chosen
+        return chosen[chosen["intended_ns"].argsort(kind="stable")]
 
     def _on_cluster(self, events: Events) -> npt.NDArray[np.bool_]:
         lookback_ns = self._clock.now_ns() - int(NAMES_LOOKBACK_S * 1e9)
         names = np.unique(self._answered(Side.CLUSTER, lookback_ns)["served_by"])
         return np.isin(events["served_by"], names)
 
-    def _matches(self, recent: Events, pct: int) -> bool:
-        answered = len(recent)
-        cluster = int(self._on_cluster(recent).sum())
-        self._seen = (cluster, answered)
-        if answered < MIN_ANSWERS:
-            return False
-        share = pct / 100
-        slack = SIGMAS * math.sqrt(answered * share * (1 - share))
-        return abs(cluster - answered * share) <= slack
 
-    def _followed_after_s(self, events: Events, pct: int, since_ns: int) -> float:
-        """For 0 or 100 percent the moment of the last stray; in between the first request to a side gaining weight."""
-        on_cluster = self._on_cluster(events)
-        if pct in (0, 100):
-            strays = events["intended_ns"][on_cluster if pct == 0 else ~on_cluster]
-            return float((strays.max() - since_ns) / 1e9) if len(strays) else 0.0
-        arrived = events["intended_ns"][on_cluster]
-        return float((arrived.min() - since_ns) / 1e9) if len(arrived) else 0.0
+def _evidence(on_cluster: npt.NDArray[np.bool_], from_pct: int, to_pct: int) -> npt.NDArray[np.float64]:
+    """Cumulative log-likelihood ratio of the new share against the old one, with 0 in front."""
+    old, new = (min(max(pct / 100, STRAY_SHARE), 1 - STRAY_SHARE) for pct in (from_pct, to_pct))
+    steps = np.where(on_cluster, math.log(new / old), math.log((1 - new) / (1 - old)))
+    return np.concatenate(([0.0], np.cumsum(steps))) if len(on_cluster) else np.empty(0)
+
+
+def _followed_after_s(events: Events, on_cluster: npt.NDArray[np.bool_], pct: int, since_ns: int) -> float:
+    """For 0 or 100 percent the moment of the last stray; in between the first request to the cluster side."""
+    if pct in (0, 100):
+        strays = events["intended_ns"][on_cluster if pct == 0 else ~on_cluster]
+        return float((strays.max() - since_ns) / 1e9) if len(strays) else 0.0
+    arrived = events["intended_ns"][on_cluster]
+    return float((arrived.min() - since_ns) / 1e9) if len(arrived) else 0.0

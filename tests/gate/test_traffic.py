@@ -1,0 +1,76 @@
+"""Whether traffic followed the weights, told from the answers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from fakes.clock import SteppingClock
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shiftproof.gate.traffic import TrafficShare
+from shiftproof.model.event import EVENT_DTYPE, Events, Side
+
+RATE_PER_S = 150
+LEGACY, POD = 1, 2
+
+
+def _share(pct_at: Callable[[float], float], seed: int = 1) -> tuple[TrafficShare, int]:
+    """Weighted requests that go by `pct_at(seconds since the change)`; and the moment of the change."""
+    clock = SteppingClock()
+    began_ns = clock.now_ns()
+    draws = np.random.default_rng(seed).random(RATE_PER_S * 60)
+
+    def events_since(since_ns: int) -> Events:
+        count = int((clock.now_ns() - began_ns) / 1e9 * RATE_PER_S)
+        events = np.zeros(2 * count, EVENT_DTYPE)
+        numbers = np.arange(count)
+        for side, rows in ((Side.WEIGHTED, events[:count]), (Side.CLUSTER, events[count:])):
+            rows["side"] = side
+            rows["intended_ns"] = began_ns + (numbers / RATE_PER_S * 1e9).astype(np.int64)
+            rows["served_by"] = POD
+        weights = np.array([pct_at(number / RATE_PER_S) / 100 for number in numbers])
+        events[:count]["served_by"] = np.where(draws[:count] < weights, POD, LEGACY)
+        return events[events["intended_ns"] >= since_ns]
+
+    return TrafficShare(events_since, clock), began_ns
+
+
+@pytest.mark.parametrize(("old", "new"), [(0, 1), (0, 5), (0, 25), (5, 25), (25, 0), (50, 100), (100, 0), (75, 25)])
+def test_traffic_that_follows_is_seen_to(old: int, new: int) -> None:
+    share, began_ns = _share(lambda _: new)
+    followed = share.wait_for(old, new, began_ns, 10)
+    assert followed.seconds is not None
+    assert followed.seconds < 2
+
+
+@pytest.mark.parametrize(("old", "new"), [(0, 5), (0, 25), (5, 25), (25, 0), (50, 100), (100, 0), (75, 25)])
+def test_traffic_that_stays_is_seen_to_stay(old: int, new: int) -> None:
+    share, began_ns = _share(lambda _: old)
+    followed = share.wait_for(old, new, began_ns, 10)
+    assert followed.seconds is None
+    assert followed.stayed
+
+
+def test_a_rollback_that_lags_is_timed_by_its_last_stray() -> None:
+    share, began_ns = _share(lambda seconds: 25 if seconds < 3 else 0)
+    followed = share.wait_for(25, 0, began_ns, 10)
+    assert followed.seconds is not None
+    assert 2.5 < followed.seconds <= 3.0
+
+
+def test_a_step_too_small_to_be_seen_is_said_to_be_so() -> None:
+    share, began_ns = _share(lambda _: 50)
+    followed = share.wait_for(50, 51, began_ns, 2)
+    assert followed.seconds is None
+    assert not followed.stayed
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([(0, 5), (5, 25), (25, 50), (25, 0)]), st.integers(0, 10_000))
+def test_traffic_that_stays_is_hardly_ever_taken_for_following(step: tuple[int, int], seed: int) -> None:
+    old, new = step
+    share, began_ns = _share(lambda _: old, seed)
+    assert share.wait_for(old, new, began_ns, 3).seconds is None
