@@ -36,7 +36,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """One target as the load balancer reports it. state: AWS's words (initial, healthy, unhealthy, draining, unused)."""
+    """One target as the load balancer sees it. state: AWS's words (initial, healthy, unhealthy, draining, unused)."""
 
     address: str  # "ip:port"
     state: str
@@ -164,7 +164,7 @@ class Load(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What an experiment's own file says of it. kind: GRACEFUL or CRASH. A crash has a budget, graceful work has none."""
+    """What an experiment's own file says of it. kind: GRACEFUL or CRASH. Only a crash has a budget."""
 
     name: str
     title: str

@@ -127,7 +127,7 @@ class Service(Strict):
     objectives: Objectives = Objectives()
     load: Load
     experiments: tuple[Name, ...] = ()
-    cleanup: tuple[str, ...] = Field(default=(), description="command, in the service's image, that removes our traffic")
+    cleanup: tuple[str, ...] = Field(default=(), description="in the service's image: removes our traffic")
     connections: Connections | None = None
     legacy_hosts_for_peak: PositiveInt = Field(
         default=1, description="healthy legacy hosts that can take everything back"
