@@ -1,4 +1,4 @@
-"""The gate on the real lab: a clean service passes, planted defects fail by the claim they name, and a kill leaves nothing."""
+"""The gate on the real lab: clean it passes, with a defect it fails by its claim, and killed it leaves nothing."""
 
 from __future__ import annotations
 
