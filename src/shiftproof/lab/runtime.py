@@ -18,7 +18,7 @@ from shiftproof.errors import LabError
 from shiftproof.lab import balancer, control_plane, services
 from shiftproof.lab.kube import ApiError, KubeApi, conditions
 from shiftproof.lab.legacy import LegacyHost, migrate
-from shiftproof.lab.network import LEGACY_IPS, NODE_IPS
+from shiftproof.lab.network import CONTROL_IP, LEGACY_IPS, NODE_IPS
 from shiftproof.lab.node import Node
 from shiftproof.lab.parts import Part
 from shiftproof.lab.plan import LabPlan, ServicePlan
@@ -28,6 +28,7 @@ from shiftproof.lab.waiting import NotInTime, http_problem, until
 
 _WITHIN_S = 30.0
 _LOAD_BALANCER_WITHIN_S = 60.0
+_METRICS_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +152,11 @@ class Lab:
         api = self._made.api()
         authority = base64.b64encode(self._made.authority.certificate.read_bytes()).decode()
         _create(api, *control_plane.metrics_api(authority))
-        problem = self._metrics_problem(api)
-        self._start(control_plane.metrics_server(self._plan.programs["metrics-server"], self._made), problem, 60.0)
+        command = control_plane.metrics_server(self._plan.programs["metrics-server"], self._made)
+        self._start(command, self._metrics_problem(api), _METRICS_WITHIN_S)
+        # Later on, figures may be missing because nodes are down, which is no fault of metrics-server.
+        alive = self._secure_health(control_plane.METRICS_PORT, CONTROL_IP, "/livez")
+        self._watched[command.name] = Watched(self._watched[command.name].daemon, alive)
 
     def _metrics_problem(self, api: KubeApi) -> Callable[[], str | None]:
         def problem() -> str | None:
@@ -164,12 +168,12 @@ class Lab:
 
         return problem
 
-    def _secure_health(self, port: int) -> Callable[[], str | None]:
-        """The controller manager and the scheduler answer /healthz with a certificate that they made themselves."""
+    def _secure_health(self, port: int, host: str = "127.0.0.1", path: str = "/healthz") -> Callable[[], str | None]:
+        """Some answer with a certificate that they made themselves; that somebody answers is enough here."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        return lambda: http_problem("127.0.0.1", port, "/healthz", tls=context)
+        return lambda: http_problem(host, port, path, tls=context)
 
     def status(self) -> dict[str, Any]:
         """See control.LabControl.status; asks every part how it is."""
