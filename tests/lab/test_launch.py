@@ -41,7 +41,12 @@ def test_progress_is_passed_on_until_the_lab_is_up() -> None:
 
 
 def test_a_part_that_fails_is_named_with_its_last_words_and_where_the_logs_are() -> None:
-    failed: dict[str, object] = {"failed": "etcd", "why": "ended with exit code 1", "log": ["disk full"], "logs": "/reports/x"}
+    failed: dict[str, object] = {
+        "failed": "etcd",
+        "why": "ended with exit code 1",
+        "log": ["disk full"],
+        "logs": "/reports/x",
+    }
     with pytest.raises(PartFailed, match="etcd did not start: ended with exit code 1") as raised:
         launch.follow(lines({"parts": ["etcd"]}, failed), lambda _: None, 0.0, lambda: 0.0)
     assert raised.value.log == ("disk full",)

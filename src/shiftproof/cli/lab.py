@@ -37,11 +37,11 @@ def up(json: Json = False) -> None:
 
     console = Console(stderr=True)
     _need_root()
-    if find_lab() is not None:
-        lab = require_lab(whole=True)  # says what to do when it is not whole
-        lab_views.already_up(console, lab, json)
-        return
     with launch.only_one():
+        if find_lab() is not None:
+            lab = require_lab(whole=True)  # says what to do when it is not whole
+            lab_views.already_up(console, lab, json)
+            return
         plan = planning.make_plan()
         launch.sweep()
         try:

@@ -69,7 +69,10 @@ def require_lab(*, whole: bool = False) -> RunningLab:
     lab = find_lab()
     if lab is None:
         raise LabError("the lab is not up", hint=_UP)
-    status = lab.control().status()
+    try:
+        status = lab.control().status()
+    except LabError as error:
+        raise LabError(f"a lab is there (pid {lab.pid}) but does not answer", hint="shiftproof lab down") from error
     if status["coming_up"]:
         raise LabError(f"the lab is still coming up (pid {lab.pid})", hint="wait for it, or: shiftproof lab down")
     broken = [part for part in status["parts"] if part["state"] != "ready" and (whole or part["where"] in _OWN)]

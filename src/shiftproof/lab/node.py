@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -24,7 +25,10 @@ from shiftproof.lab.waiting import http_problem
 _ZONES = {node: f"{AWS_REGION}{letter}" for node, letter in zip(NODE_IPS, "abcdef", strict=False)}
 _DAEMON_WITHIN_S = 30.0
 _READY_WITHIN_S = 60.0
+_RETURN_ATTEMPTS = 3
 _TASKS = "/run/containerd/io.containerd.runtime.v2.task/k8s.io"
+
+log = logging.getLogger(__name__)
 
 
 class Node:
@@ -37,6 +41,7 @@ class Node:
         self._credentials: Credentials | None = None
         self._daemons: dict[str, Daemon] = {}
         self._power = threading.RLock()
+        self._is_cut = False
         self._back_at_s: float | None = None
         self._timer: threading.Timer | None = None
 
@@ -80,7 +85,8 @@ class Node:
         self._daemons["kubelet"].wait_ready(missing, within_s)
 
     def is_off(self) -> bool:
-        return not self.machine.is_on
+        """True from the moment its power is cut until it is back."""
+        return self._is_cut
 
     def back_in_s(self) -> float | None:
         """Seconds until a cut of its power ends by itself; None while it has power."""
@@ -89,38 +95,45 @@ class Node:
     def power_off(self, for_s: float) -> None:
         """Cut its power: all its processes die at once and its link goes silent. Ends by itself after `for_s`.
 
-        Raises LabError when it is off already.
+        Raises LabError when it is off already, or when something on it does not die.
         """
         with self._power:
             if self.is_off():
                 raise LabError(f"{self.name} is off already, and comes back in {self.back_in_s() or 0:.0f} s")
             # The end is set before the beginning: whatever happens in between, it comes back.
+            self._is_cut = True
             self._back_at_s = time.monotonic() + for_s
             self._timer = threading.Timer(for_s, self._come_back)
             self._timer.daemon = True
             self._timer.start()
             namespaces.cut(self.name)
-            for daemon in self.daemons:
-                daemon.abandon()
-            self.machine.power_off()
-            namespaces.remove(self.name)
-            # As a reboot does. A kubelet that finds cgroups of dead containers waits 3 s for each of them.
-            cgroups.remove(node=self.name)
+            self._die()
 
     def power_on(self) -> None:
         """Give it power; returns when its kubelet runs again. Does nothing when it has power. Raises LabError."""
         with self._power:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._back_at_s = None
+            self._timer = None
             if not self.is_off():
                 return
-            namespaces.remove(self.name)  # a cut that broke off half-way may have left it
+            self._die()  # a cut, or a return, that broke off half-way may have left something
             namespaces.connect(self.name)
             cgroups.make(self.name)
             self.machine.power_on()
             self._start_containerd()
             self._start_kubernetes()
+            self._is_cut, self._back_at_s = False, None
+
+    def _die(self) -> None:
+        for daemon in self.daemons:
+            daemon.abandon()
+        self.machine.power_off()
+        for daemon in self.daemons:
+            daemon.kill()
+        namespaces.remove(self.name)
+        # As a reboot does. A kubelet that finds cgroups of dead containers waits 3 s for each of them.
+        cgroups.remove(node=self.name)
 
     def kill_pod(self, pod_uid: str) -> list[int]:
         """kill -9 the processes of the pod's containers, not its sandbox's. Returns pids as the machine sees them.
@@ -142,11 +155,14 @@ class Node:
         return killed
 
     def _come_back(self) -> None:
-        try:
-            self.power_on()
-        except LabError as error:
-            with (self.machine.disk / "machine.log").open("a") as log:
-                log.write(f"power came back and {self.name} did not: {error.one_line()}\n")
+        """The end of a cut. A return that fails is written down and tried again: nobody may be left to ask for it."""
+        for attempt in range(1, _RETURN_ATTEMPTS + 1):
+            try:
+                self.power_on()
+            except (LabError, OSError):
+                log.exception("%s has power again and did not come back, attempt %d", self.name, attempt)
+            else:
+                return
 
     def _is_sandbox(self, container: str) -> bool:
         try:

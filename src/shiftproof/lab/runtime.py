@@ -190,9 +190,8 @@ class Lab:
         }
 
     def _describe_node(self, node: Node) -> list[dict[str, Any]]:
-        back_in_s = node.back_in_s()
-        if back_in_s is not None:
-            problem = f"its power is cut, back in {back_in_s:.0f} s"
+        if node.is_off():
+            problem = f"its power is cut, back in {node.back_in_s() or 0:.0f} s"
             return [_row(node.name, node.name, None, "off", 0, problem)]
         trouble = self._node_problem(node)
         first = _row(node.name, node.name, node.machine.init_pid, "not-ready" if trouble else "ready", 0, trouble)
