@@ -1,18 +1,18 @@
 """One tree of errors, so that "the service failed" is never mistaken for "we could not measure".
 
-    ShiftproofError
-    ├── UserError             what was asked for cannot be: exit 3, one line that says what to do
-    │   ├── ConfigError       a file that a person wrote is wrong: carries file and line
-    │   └── RefusedError      understood, and refused: a peak window, a guard, no change to make
-    ├── SetupError            our own set-up is not there or broke: exit 3
-    │   ├── LabError          the lab is not up, or a part of it would not start
-    │   ├── LockHeldError     somebody else is at work: says who
-    │   └── UndoError         something we changed could not be put back: says what is left
-    ├── MeasureError          we could not measure: INCONCLUSIVE, never FAIL and never PASS
-    │   ├── LoadError         load not delivered, events lost or cut short
-    │   └── FaultError        a fault that did not take effect, or an undo that did not
-    └── ServiceFault          the service failed: FAIL
-        └── ClearFail         decided already while the phase ran: the rest need not be run
+ShiftproofError
+├── UserError             what was asked for cannot be: exit 3, one line that says what to do
+│   ├── ConfigError       a file that a person wrote is wrong: carries file and line
+│   └── RefusedError      understood, and refused: a peak window, a guard, no change to make
+├── SetupError            our own set-up is not there or broke: exit 3
+│   ├── LabError          the lab is not up, or a part of it would not start
+│   ├── LockHeldError     somebody else is at work: says who
+│   └── UndoError         something we changed could not be put back: says what is left
+├── MeasureError          we could not measure: INCONCLUSIVE, never FAIL and never PASS
+│   ├── LoadError         load not delivered, events lost or cut short
+│   └── FaultError        a fault that did not take effect, or an undo that did not
+└── ServiceFault          the service failed: FAIL
+    └── ClearFail         decided already while the phase ran: the rest need not be run
 """
 
 from __future__ import annotations

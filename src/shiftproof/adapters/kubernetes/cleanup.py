@@ -103,5 +103,3 @@ def _remove_job(api: Api, collection: str, sleep: Callable[[float], None]) -> No
         if time.monotonic() > until:
             raise UndoError(f"the Job {JOB} does not go away")
         sleep(POLL_S)
-
-
