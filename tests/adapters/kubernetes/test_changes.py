@@ -62,6 +62,10 @@ def test_a_pod_that_cannot_start_says_why_once() -> None:
     assert told[2].data["reason"] == "CreateContainerConfigError"
     assert told[2].detail == "couldn't find key X"
     assert reader.changed(2, "MODIFIED", copy.deepcopy(stuck)) == []
+    removed = pod("p", ready=False)
+    removed["status"]["phase"] = "Failed"
+    removed["metadata"]["deletionTimestamp"] = "2025-01-01T00:00:00Z"
+    assert "pod.failing" not in kinds(reader.changed(3, "MODIFIED", removed)), "it was told to go, and went"
 
 
 def test_across_a_gap_everything_that_changed_is_told() -> None:

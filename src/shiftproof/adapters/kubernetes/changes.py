@@ -94,7 +94,7 @@ class _Pod:
         scheduled = condition(pod, "PodScheduled")
         if scheduled.get("status") == "False":
             failing = (str(scheduled.get("reason", "Unschedulable")), str(scheduled.get("message", "")))
-        elif not failing[0] and status.get("phase") == "Failed":
+        elif not failing[0] and status.get("phase") == "Failed" and not is_terminating(pod):
             failing = (str(status.get("reason", "Failed")), str(status.get("message", "")))
         return cls(
             name=str(pod["metadata"]["name"]),
