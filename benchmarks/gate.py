@@ -77,7 +77,7 @@ def _summary(verdict: Mapping[str, Any]) -> str:
 
 
 def _decided_after_s(verdict: Mapping[str, Any]) -> float | None:
-    """From the first failed request to the cluster to the end of the phase that it failed, from the run's own record."""
+    """From the first failed request to the cluster to the end of the phase that it failed, by the run's record."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -99,7 +99,7 @@ def total_outage() -> Run:
     """Scale the cluster side to nothing while the steady phase runs, and back afterwards."""
     kubectl = [*PROGRAM, "lab", "exec", "--", "kubectl", "-n", "payments", "scale", "deployment/payments"]
     try:
-        return gate("total outage", meanwhile=[*kubectl, "--replicas=0"], after_s=9.0)
+        return gate("total outage", meanwhile=[*kubectl, "--replicas=0"], after_s=15.0)
     finally:
         subprocess.run([*kubectl, "--replicas=3"], check=True, capture_output=True)
 

@@ -92,6 +92,10 @@ class WorkloadState:
     images: tuple[str, ...]
     manifest_digest: str  # sha256 over the live objects of the service, less status and what servers fill in
     pods: tuple[PodState, ...] = ()
+    hindered_by: tuple[str, ...] = ()  # nodes that keep its pods from serving, in words: "node-2 is not ready"
+    image_ids: tuple[
+        str, ...
+    ] = ()  # what really runs in the ready pods: digests, where a tag may point elsewhere later
 
 
 class Cluster(Protocol):

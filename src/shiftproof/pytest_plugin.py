@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from shiftproof.model.platform import Service
 
 
+COULD_NOT_RUN = 3
+
 MARKERS = {
     "preflight": "before anything moves; changes nothing",
     "cutover": "deploys and shifts that may cost no request",
@@ -46,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for name, what in MARKERS.items():
+    for name, what in {**MARKERS, "optional": "a drill of your own that may be left out"}.items():
         config.addinivalue_line("markers", f"{name}: {what}")
     if config.getoption("--shiftproof-service") and not config.option.collectonly:
         _become_gate(config)
@@ -63,7 +65,7 @@ def _become_gate(config: pytest.Config) -> None:
     option = config.getoption
     to_pct = option("--shiftproof-to")
     if to_pct is None:
-        raise pytest.UsageError("--shiftproof-service needs --shiftproof-to PCT")
+        raise pytest.exit.Exception("--shiftproof-service needs --shiftproof-to PCT", returncode=COULD_NOT_RUN)
     request = Request(
         service=option("--shiftproof-service"),
         to_pct=to_pct,
@@ -79,7 +81,7 @@ def _become_gate(config: pytest.Config) -> None:
     try:
         enter(target_of(request), [sys.executable, "-m", "pytest", *map(str, config.invocation_params.args)])
     except ShiftproofError as error:
-        raise pytest.UsageError(error.one_line()) from error
+        raise pytest.exit.Exception(error.one_line(), returncode=COULD_NOT_RUN) from error
     config.pluginmanager.register(GatePlugin(request), GatePlugin.NAME)
 
 

@@ -38,6 +38,7 @@ WHOLE = WorkloadState(
     max_surge=1,
     images=("lab/payments@sha256:00",),
     manifest_digest="sha256:11",
+    image_ids=("sha256:00",),
     pods=(PodState("payments-a1", "198.18.1.7", "node-1", ready=True, terminating=False),),
 )
 
@@ -93,6 +94,7 @@ class FakeCluster:
         self._clock = clock
         self.state = WHOLE
         self.problem: str | None = None
+        self.whole = True
         self.rolling_since_ns: int | None = None
 
     def workload(self) -> WorkloadState:
@@ -105,7 +107,7 @@ class FakeCluster:
         return Rollout(0.2, self.problem is None, 3, self.problem)
 
     def wait_steady(self, deadline_s: float) -> bool:
-        return True
+        return self.whole
 
 
 @dataclass(slots=True)

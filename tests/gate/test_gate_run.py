@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.world import CLEANED, World
 
-from shiftproof.errors import LoadError, LockHeldError, SetupError
+from shiftproof.errors import LoadError, LockHeldError, ServiceFault, SetupError
 from shiftproof.gate import opening, preflight
 from shiftproof.gate.hooks import GatePlugin
 from shiftproof.gate.opening import Request
@@ -22,7 +25,7 @@ from shiftproof.gate.settings import Depth
 from shiftproof.gate.undo import HANDLERS
 from shiftproof.model.event import Side
 from shiftproof.model.verdict import Verdict
-from shiftproof.ports import Weights
+from shiftproof.ports import Rollout, Weights
 from shiftproof.safety.journal import Journal, journal_dir
 from shiftproof.safety.lock import exclusive
 
@@ -57,7 +60,16 @@ def gate(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
             "payments", 25, infra_dir=_patient_platform(tmp_path), run_dir=tmp_path / "run", seed=1, **request
         )
         plugin = GatePlugin(wanted)
-        options = ["-p", "no:terminal", "-p", "no:cacheprovider", "-o", "addopts=", "-p", "no:locust"]
+        options = [
+            "-p",
+            "no:terminal",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            "addopts=--import-mode=importlib",
+            "-p",
+            "no:locust",
+        ]
         given = ["--shiftproof-service", "payments", "--shiftproof-to", "25"]
         pytest.main([str(ROOT / suites) if suites == "suites" else suites, *options, *given, *arguments], [plugin])
         return plugin.outcome
@@ -99,6 +111,13 @@ def _not_passed(outcome: Outcome) -> str:
 def _claims(outcome: Outcome, verdict: Verdict) -> set[str]:
     assert outcome.result is not None
     return {finding.claim for finding in outcome.result.findings if finding.verdict is verdict}
+
+
+def _suite(tmp_path: Path, text: str) -> str:
+    # A name of its own: pytest remembers modules by name, and all these gates run in one process.
+    path = tmp_path / f"test_{tmp_path.name}.py"
+    path.write_text(text)
+    return str(path)
 
 
 def test_a_clean_world_passes(gate: Gate, world: World, tmp_path: Path) -> None:
@@ -216,18 +235,15 @@ def test_a_part_of_the_suite_cannot_pass(gate: Gate, arguments: tuple[str, ...])
 
 
 def test_a_skipped_drill_is_inconclusive(gate: Gate, tmp_path: Path) -> None:
-    suite = tmp_path / "test_own.py"
-    suite.write_text("import pytest\n\ndef test_own(rehearsal):\n    pytest.skip('not today')\n")
-    outcome = gate(suites=str(suite))
+    text = "import pytest\n\ndef test_own(rehearsal):\n    pytest.skip('not today')\n"
+    outcome = gate(suites=_suite(tmp_path, text))
     assert outcome.exit_code == 2
     assert outcome.result is not None
     assert any("not today" in finding.reason for finding in outcome.result.findings)
 
 
 def test_a_drill_with_a_bug_is_inconclusive(gate: Gate, tmp_path: Path) -> None:
-    suite = tmp_path / "test_own.py"
-    suite.write_text("def test_own(rehearsal):\n    raise RuntimeError('typo')\n")
-    outcome = gate(suites=str(suite))
+    outcome = gate(suites=_suite(tmp_path, "def test_own(rehearsal):\n    raise RuntimeError('typo')\n"))
     assert outcome.exit_code == 2
 
 
@@ -267,3 +283,79 @@ def test_ctrl_c_puts_the_weights_back_and_exits_3(gate: Gate, world: World) -> N
     assert world.router.weights("weighted") == Weights(100, 0)
     assert not Journal(journal_dir()).pending()
     assert world.customers.started is False
+
+
+def test_naming_files_by_hand_cannot_pass_without_the_rest(gate: Gate) -> None:
+    outcome = gate(suites=str(ROOT / "suites" / "test_cutover.py"))
+    assert outcome.exit_code == 2
+    assert outcome.result is not None
+    reasons = " ".join(finding.reason for finding in outcome.result.findings)
+    assert "not checked" in reasons
+    assert "node-loss" in reasons
+
+
+def test_a_module_that_skips_itself_is_inconclusive(gate: Gate, tmp_path: Path) -> None:
+    outcome = gate(suites=_suite(tmp_path, "import pytest\npytest.skip('later', allow_module_level=True)\n"))
+    assert outcome.exit_code == 2
+    assert outcome.result is not None
+    assert any("later" in finding.reason for finding in outcome.result.findings)
+
+
+def test_a_suite_that_cannot_be_imported_exits_3_with_its_error(gate: Gate, tmp_path: Path) -> None:
+    outcome = gate("--continue-on-collection-errors", suites=_suite(tmp_path, "import no_such_module\n"))
+    assert outcome.exit_code == 3
+    assert outcome.error is not None
+    assert "no_such_module" in str(outcome.error)
+
+
+def test_an_expected_failure_that_passes_is_inconclusive(gate: Gate, tmp_path: Path) -> None:
+    text = "import pytest\n\n@pytest.mark.xfail(strict=True, reason='known')\ndef test_own(rehearsal):\n    pass\n"
+    assert gate(suites=_suite(tmp_path, text)).exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [("-k", "("), ("no-such-folder",)])
+def test_drills_that_cannot_be_selected_exit_3(gate: Gate, arguments: tuple[str, ...]) -> None:
+    assert gate(*arguments).exit_code == 3
+
+
+def test_a_page_that_cannot_be_written_leaves_no_verdict(gate: Gate, tmp_path: Path, monkeypatch: Any) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shiftproof.gate.outcome.write_page", full)
+    outcome = gate("-k", "steady")
+    assert outcome.exit_code == 3
+    assert not (tmp_path / "run" / "verdict.json").exists()
+
+
+def test_a_workload_that_cannot_be_read_at_the_end_keeps_the_fail(gate: Gate, world: World) -> None:
+    def gone() -> Any:
+        raise ServiceFault("there is no Deployment payments")
+
+    world.cluster.workload = gone  # type: ignore[method-assign]
+    outcome = gate()
+    assert outcome.exit_code == 1
+    assert outcome.result is not None
+
+
+def test_a_deploy_by_somebody_else_is_inconclusive(gate: Gate, world: World) -> None:
+    def rolled(deadline_s: float) -> Any:
+        world.cluster.state = replace(world.cluster.state, image_ids=("sha256:22",))
+        return Rollout(0.1, True, 3)
+
+    world.cluster.roll = rolled  # type: ignore[method-assign]
+    outcome = gate()
+    assert outcome.exit_code == 2
+    assert outcome.result is not None
+    assert any("somebody else deployed" in finding.reason for finding in outcome.result.findings)
+
+
+def test_a_terminated_gate_cleans_up_as_an_interrupted_one(gate: Gate, world: World) -> None:
+    def terminate(deadline_s: float) -> Any:
+        signal.raise_signal(signal.SIGTERM)
+
+    world.cluster.roll = terminate  # type: ignore[method-assign]
+    outcome = gate()
+    assert outcome.exit_code == 3
+    assert not Journal(journal_dir()).pending()
+    assert CLEANED == ["payments"]

@@ -151,7 +151,7 @@ def test_it_is_written_beside_the_raw_files(tmp_path: Path) -> None:
     path = write_page(result, run_history, attributed=np.array(lost))
     links = [a["href"] for tag, a in Reader(path.read_text(encoding="utf-8")).elements if tag == "a"]
     assert path == tmp_path / "index.html"
-    assert links == ["./events.parquet"]
+    assert links == ["./events.parquet", "./verdict.json"]
 
 
 def test_a_long_run_stays_small_and_says_what_is_not_drawn(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def text(made: object, width: int = 80) -> str:
 def test_pass() -> None:
     assert text(passed, 100) == (
         "PASS   Nothing a customer could notice: 0 of 14,880 graceful pairs attributed (below 0.031% at 99%).\n"
-        "       Proof: reports/7f3a/proof.dsse.json      Next: shiftproof shift payments --to 25\n"
+        "       Proof: reports/7f3a/proof.dsse.json\n"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -42,8 +41,6 @@ def gate(  # noqa: PLR0913, PLR0917 (a command has the options that it has)
     request = Request(service, to, target, infra, None, quick, seed, operator, ticket, defect)
     check_request(request)
     enter(target_of(request), [sys.executable, "-m", "shiftproof", *sys.argv[1:]])
-    # A terminated gate cleans up as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     if dry_run:
         return dry_run_gate(request, json)
     return run_gate(request, json, only, marked)
@@ -54,11 +51,13 @@ def recover(
     infra: Infra = Path("infra"),
 ) -> int:
     """Undo what a run that died had changed: faults, weights, planted defects."""
+    from shiftproof.adapters.targets import INFRA_ENV
     from shiftproof.gate.config import find_target
     from shiftproof.gate.run import run_recover
     from shiftproof.gate.world import enter
     from shiftproof.lab.enter import find_lab
 
+    os.environ[INFRA_ENV] = str(infra.resolve())
     chosen = find_target(infra, target)
     if chosen.kind == "lab" and find_lab() is not None:
         enter(chosen, [sys.executable, "-m", "shiftproof", *sys.argv[1:]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 
 import pytest
@@ -13,6 +13,7 @@ from shiftproof.gate.opening import Opened, Request, open_gate
 from shiftproof.gate.outcome import COULD_NOT_RUN, Outcome, write_outcome
 from shiftproof.gate.rehearsal import ClaimFailed
 from shiftproof.gate.session import GateSession
+from shiftproof.gate.signals import ends_as_interrupted, undisturbed
 from shiftproof.ports import Experiment
 from shiftproof.report.live import View, open_console, view_for
 
@@ -59,12 +60,28 @@ class GatePlugin:
 
     def pytest_sessionstart(self) -> None:
         try:
+            self._stack.enter_context(ends_as_interrupted())
             self._opened = self._stack.enter_context(open_gate(self._request, self._view))
         except ShiftproofError as error:
-            self._refuse(error)
+            self.outcome.error = error
+            self._close()
+            raise pytest.exit.Exception(error.one_line(), returncode=COULD_NOT_RUN) from error
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            why = str(report.longrepr).strip().splitlines()[-1]
+            self.outcome.error = SetupError(f"{report.nodeid} cannot be read as drills: {why}")
+        elif report.skipped:
+            self._integrity.drill_skipped(report.nodeid, _skip_reason(report))
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self._integrity.deselected += [item.name for item in items if _required(item)]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._integrity.expected += [item.name for item in session.items if _required(item)]
+        for item in session.items:
+            # A drill is bounded by the phases' own deadlines; pytest-timeout would cut it in the middle of a fault.
+            item.add_marker(pytest.mark.timeout(0))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -79,19 +96,19 @@ class GatePlugin:
         if excinfo.type is KeyboardInterrupt:
             self.outcome.error = SetupError("interrupted; faults undone and weights put back")
 
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self.outcome.error = SetupError(f"pytest broke: {excinfo.type.__name__}: {excinfo.value}")
+
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._opened is None:
             session.exitstatus = COULD_NOT_RUN
             return
-        try:
-            if self.outcome.error is None:
-                self.outcome.result, self.outcome.case = self.session.finish()
-        except ShiftproofError as error:
-            self.outcome.error = error
-        finally:
-            self._close()
-        self._write()
+        if exitstatus == pytest.ExitCode.USAGE_ERROR and self.outcome.error is None:
+            self.outcome.error = UserError("the drills could not be selected", hint="check -k, -m and the folder")
+        self._guarded(self._finish)
+        self._close()
+        self._guarded(self._write)
         self._view.end(self.outcome.result if self.outcome.error is None else None)
         session.exitstatus = self.outcome.exit_code
 
@@ -105,31 +122,35 @@ class GatePlugin:
             self._integrity.drill_passed(item.name)
             if hasattr(report, "wasxfail"):
                 self._integrity.drill_skipped(item.name, "it was expected to fail")
-        elif isinstance(error, SetupError | UserError):
+        elif report.failed and isinstance(error, SetupError | UserError):
             self.outcome.error = error
             item.session.shouldstop = error.one_line()
-        elif error is not None and report.failed:
+        elif report.failed:
             self._integrity.drill_broke(item.name, error)
             if isinstance(error, ClaimFailed | ServiceFault):
                 # A clear FAIL stops early: nothing that follows could open the gate again.
                 item.session.shouldstop = str(error)
 
-    def _close(self) -> None:
-        try:
-            self._stack.close()
-        except ShiftproofError as error:
-            self.outcome.error = error
+    def _finish(self) -> None:
+        if self.outcome.error is None:
+            self.outcome.result, self.outcome.case = self.session.finish()
 
     def _write(self) -> None:
-        assert self._opened is not None
+        write_outcome(self.outcome, self.session.settings)
+
+    def _close(self) -> None:
+        """Put everything back. A second Ctrl-C must not cut that short."""
+        with undisturbed():
+            self._guarded(self._stack.close)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Run one step of the end; what goes wrong in it becomes the outcome's error, never an exit code of 1."""
         try:
-            write_outcome(self.outcome, self._opened.settings)
+            step()
         except ShiftproofError as error:
             self.outcome.error = error
-
-    def _refuse(self, error: ShiftproofError) -> None:
-        self.outcome.error = error
-        raise pytest.exit.Exception(error.one_line(), returncode=COULD_NOT_RUN)
+        except Exception as error:  # noqa: BLE001 (the last door: a fault of our own must not look like a verdict)
+            self.outcome.error = SetupError(f"a fault in shiftproof itself: {type(error).__name__}: {error}")
 
 
 def _required(item: pytest.Item) -> bool:
@@ -137,7 +158,7 @@ def _required(item: pytest.Item) -> bool:
     return item.get_closest_marker("optional") is None
 
 
-def _skip_reason(report: pytest.TestReport) -> str:
+def _skip_reason(report: pytest.TestReport | pytest.CollectReport) -> str:
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2]).removeprefix("Skipped: ")
     return str(getattr(report, "wasxfail", "") or "skipped")

@@ -22,7 +22,7 @@ def run_info(settings: GateSettings, workload: WorkloadState | None) -> RunInfo:
     """Digests name what was proven: the images that run, and the live manifests."""
     digests = {}
     if workload is not None:
-        digests = {f"image {image}": image for image in workload.images}
+        digests = {f"image {number}": image for number, image in enumerate(workload.image_ids, 1)}
         digests["manifests"] = workload.manifest_digest
     return RunInfo(
         id=settings.run_id,
@@ -32,6 +32,8 @@ def run_info(settings: GateSettings, workload: WorkloadState | None) -> RunInfo:
         config_hash=settings.config_hash,
         versions=versions(),
         seed=settings.seed,
+        quick=settings.quick,
+        defect=settings.defect.stem if settings.defect is not None else None,
     )
 
 

@@ -15,28 +15,35 @@ CLAIM = "suite"
 class Integrity:
     """Kept by the pytest plugin while drills run.
 
-    deselected: required drills left out by -k or -m. stopped: why the rest was not run, when a FAIL ended it early.
+    expected: required drills that were collected. deselected: those left out by -k or -m.
     """
 
+    expected: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     deselected: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    _ended: set[str] = field(default_factory=set)
 
     def drill_passed(self, name: str) -> None:
         self.passed.append(name)
+        self._ended.add(name)
 
     def drill_skipped(self, name: str, why: str) -> None:
         """A skip or an expected failure: pytest exits 0 on both, we do not."""
+        self._ended.add(name)
         self._add(name, Verdict.INCONCLUSIVE, f"{name} did not run: {why}")
 
-    def drill_broke(self, name: str, error: BaseException) -> None:
-        """A drill ended with an exception; its type tells the service's fault from ours."""
+    def drill_broke(self, name: str, error: BaseException | None) -> None:
+        """A drill failed; its exception tells the service's fault from ours (None: pytest itself failed it)."""
+        self._ended.add(name)
         if isinstance(error, ClaimFailed | ClaimInconclusive):
             return  # the judges say it better, over the whole run
         if isinstance(error, ServiceFault):
             verdict = Verdict.FAIL
             reason = str(error) if isinstance(error, ClearFail) else f"{name}: {error}"
             self._add(name, verdict, reason)
+        elif error is None:
+            self._add(name, Verdict.INCONCLUSIVE, f"{name} was failed by pytest, not by a claim")
         elif isinstance(error, MeasureError):
             self._add(name, Verdict.INCONCLUSIVE, f"{name}: {error}")
         else:
@@ -48,6 +55,9 @@ class Integrity:
         if self.deselected and not failed_early:
             reason = f"left out: {', '.join(sorted(self.deselected))}; only the whole suite can pass"
             findings.append(Finding(CLAIM, "run", Verdict.INCONCLUSIVE, reason))
+        never_ended = sorted(set(self.expected) - self._ended)
+        if never_ended and not failed_early:
+            findings.append(Finding(CLAIM, "run", Verdict.INCONCLUSIVE, f"did not run: {', '.join(never_ended)}"))
         if not findings and not self.passed:
             findings.append(Finding(CLAIM, "run", Verdict.INCONCLUSIVE, "no drill ran"))
         return findings

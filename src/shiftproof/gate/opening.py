@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from shiftproof.adapters.targets import INFRA_ENV
 from shiftproof.errors import SetupError, UserError
 from shiftproof.gate.clock import RunClock, take_anchor
 from shiftproof.gate.config import config_hash, experiments_dir, find_target, read_platform, service
@@ -103,6 +104,8 @@ def settings_for(request: Request) -> GateSettings:
 def open_gate(request: Request, view: View) -> Iterator[Opened]:
     """Everything from the lock to the first drill; undoes it all in reverse, whatever happens in between."""
     settings = settings_for(request)
+    # Undo handlers find the same files by this, from whatever folder they are run.
+    os.environ[INFRA_ENV] = str(request.infra_dir.resolve())
     refuse_in_peak(settings.platform, settings.target, datetime.now(UTC))
     defect = read_defect(request.defect) if request.defect is not None else None
     with exclusive(f"gate {request.service} --to {request.to_pct}"):

@@ -43,7 +43,6 @@ def write_outcome(outcome: Outcome, settings: GateSettings) -> None:
             write_parquet(settings.run_dir / "events.parquet", table)
             write_timeline(settings.run_dir / "timeline.jsonl", history.timeline)
         if outcome.result is not None and outcome.error is None:
-            write_run(outcome.result)
             if (settings.run_dir / ALLURE_FOLDER).is_dir():
                 write_environment(settings.run_dir / ALLURE_FOLDER, outcome.result)
             write_page(
@@ -52,6 +51,8 @@ def write_outcome(outcome: Outcome, settings: GateSettings) -> None:
                 attributed=case.pairs.pair[case.pairs.attributed] if case is not None else None,
                 threshold_ms=settings.service.objectives.latency.threshold_ms,
             )
+            # Last: whoever finds a verdict finds all that it stands on.
+            write_run(outcome.result)
     except OSError as error:
         raise SetupError(
             f"cannot write the run's files to {settings.run_dir}: {error.strerror}", hint="free some disk space"

@@ -19,6 +19,7 @@ from shiftproof.ports import Clock, Cluster, Router, TargetState
 from shiftproof.safety.journal import Journal
 
 CLAIM = "preflight"
+CHANGING = ("way-back",)  # writes a rule to what it is; a dry run leaves it out
 PROBE_TIMEOUT_S = 3.0
 SETTLED_WITHIN_S = 30.0  # for targets that were registered just now
 
@@ -138,13 +139,13 @@ def _one_writer(preflight: Preflight) -> str:
 
 @check("rules-pinned")
 def _rules_pinned(preflight: Preflight) -> str:
-    """The rehearsal rules stand as they must: pinned ones pinned, the weighted one where customers are."""
+    """The two pinned rehearsal rules send everything to their own side."""
     pinned = {"legacy": 0, "cluster": 100}
     for rule, wanted in pinned.items():
         found = preflight.router.weights(rule).cluster_pct
         if found != wanted:
             raise SetupError(f"rehearsal rule {rule!r} sends {found}% to the cluster, not {wanted}%")
-    return "legacy, cluster and weighted"
+    return "legacy and cluster are pinned"
 
 
 @check("entry-answers")

@@ -25,8 +25,8 @@ class ClaimFailed(AssertionError):
     """At least one claim is FAIL; the message is the first one's sentence."""
 
 
-class ClaimInconclusive(AssertionError):
-    """No claim is FAIL and at least one is INCONCLUSIVE."""
+class ClaimInconclusive(Exception):
+    """No claim is FAIL and at least one is INCONCLUSIVE. No AssertionError: reports must not show it as a failure."""
 
 
 class Rehearsal:
@@ -73,7 +73,11 @@ class Rehearsal:
         """
         names, self._unproven = tuple(self._unproven), []
         findings = self._judge(claims, names)
-        for verdict, error in ((Verdict.FAIL, ClaimFailed), (Verdict.INCONCLUSIVE, ClaimInconclusive)):
+        raised: dict[Verdict, type[Exception]] = {
+            Verdict.FAIL: ClaimFailed,
+            Verdict.INCONCLUSIVE: ClaimInconclusive,
+        }
+        for verdict, error in raised.items():
             for finding in findings:
                 if finding.verdict is verdict:
                     raise error(f"{finding.claim} in {finding.phase}: {finding.reason}")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from shiftproof.errors import SetupError
+from shiftproof.errors import SetupError, UserError
 from shiftproof.gate.hooks import GatePlugin
-from shiftproof.gate.opening import Request, open_gate
+from shiftproof.gate.opening import Opened, Request, open_gate
 from shiftproof.gate.outcome import ALLURE_FOLDER
-from shiftproof.gate.preflight import CHECKS
+from shiftproof.gate.preflight import CHANGING, CHECKS
+from shiftproof.gate.rehearsal import ClaimFailed
 from shiftproof.gate.undo import recover_all
 from shiftproof.model.platform import Target
-from shiftproof.report.live import open_console, view_for
-from shiftproof.report.verdict_file import write_verdict
+from shiftproof.model.verdict import Verdict
+from shiftproof.report.live import View, open_console, view_for
+from shiftproof.report.verdict_file import VERDICT_FILE, write_verdict
 from shiftproof.safety.lock import exclusive
 
 SUITES = "suites"
@@ -23,11 +26,14 @@ SUITES = "suites"
 
 def run_gate(request: Request, json: str | None, only: str, marked: str) -> int:
     """The whole gate; returns its exit code. The verdict is on disk, on the terminal, and where --json says."""
+    _forget_old_verdict(request, json)
     view = view_for(open_console(to_stderr=json == "-"))
     plugin = GatePlugin(request, view)
-    arguments = [SUITES, "-p", "no:terminal", "-p", "no:cacheprovider", "-o", "addopts=", "-p", "no:locust"]
+    arguments = [SUITES, "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:locust"]
+    arguments += ["-o", "addopts=--import-mode=importlib"]  # nothing that a project's own settings would add
     arguments += ["--shiftproof-service", request.service, "--shiftproof-to", str(request.to_pct)]
     arguments += ["--alluredir", str(request.folder / ALLURE_FOLDER)]
+    arguments += ["--junitxml", str(request.folder / "junit.xml")]
     arguments += ["-k", only] if only else []
     arguments += ["-m", marked] if marked else []
     pytest.main(arguments, plugins=[plugin])
@@ -42,20 +48,41 @@ def run_gate(request: Request, json: str | None, only: str, marked: str) -> int:
 
 
 def dry_run_gate(request: Request, json: str | None) -> int:
-    """Preflight, and what would be done; not one weight or pod is touched."""
-    view = view_for(open_console(to_stderr=json == "-"))
-    with open_gate(request, view) as opened:
-        findings = [opened.session.check(name) for name in CHECKS]
-        times = opened.settings.depth.repeats
-        rate = opened.settings.service.load.pairs_per_s
-        view.note(f"{len(findings)} checks passed; a gate would now try, under {rate:g} pairs/s:")
-        view.note(
-            f"steady; deploy x{times}; shift 0..{request.to_pct}% x{times} on the rehearsal rule; rollback x{times}"
-        )
-        for experiment in opened.experiments:
-            view.note(f"{experiment.name} x{experiment.repeats}: {experiment.title}")
-    view.end(None)
+    """Preflight, and what would be done; not one weight or pod is touched. Exit code 1 when a check fails."""
+    if request.defect is not None or json is not None:
+        raise UserError("--dry-run takes neither --defect nor --json: it plants nothing and comes to no verdict")
+    view = view_for(open_console())
+    try:
+        with open_gate(request, view) as opened:
+            checks = [name for name in CHECKS if name not in CHANGING]
+            for name in checks:
+                opened.session.check(name)
+            _say_plan(view, opened, len(checks))
+    except ClaimFailed as error:
+        view.note(f"FAIL   {error}")
+        return Verdict.FAIL.exit_code
+    finally:
+        view.end(None)
     return 0
+
+
+def _say_plan(view: View, opened: Opened, checks: int) -> None:
+    settings = opened.settings
+    times, rate = settings.depth.repeats, settings.service.load.pairs_per_s
+    view.note(f"{checks} checks passed; a gate would now try, under {rate:g} pairs/s:")
+    view.note(f"steady; deploy x{times}; shift to {settings.to_pct}% (rehearsal rule) x{times}; rollback x{times}")
+    for experiment in opened.experiments:
+        view.note(f"{experiment.name} x{experiment.repeats}: {experiment.title}")
+
+
+def _forget_old_verdict(request: Request, json: str | None) -> None:
+    """A verdict of an earlier run must not be taken for this one's, should this one not come to any."""
+    old = [request.folder / VERDICT_FILE] + ([Path(json)] if json not in (None, "-") else [])
+    for path in old:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
 def run_recover(target: Target) -> int:

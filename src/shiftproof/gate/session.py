@@ -9,24 +9,25 @@ from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
 
+from shiftproof.errors import ShiftproofError
 from shiftproof.gate.clock import RunClock
 from shiftproof.gate.drills import ChaosDrills, ClusterDrills, RouterDrills
 from shiftproof.gate.identity import run_info
 from shiftproof.gate.integrity import Integrity
 from shiftproof.gate.notes import Notes
 from shiftproof.gate.parts import Parts
-from shiftproof.gate.preflight import Preflight, run_check, weights_undo
+from shiftproof.gate.preflight import CHECKS, Preflight, run_check, weights_undo
 from shiftproof.gate.rehearsal import ClaimFailed, Rehearsal
 from shiftproof.gate.rows import phase_row, preflight_row
 from shiftproof.gate.settings import GateSettings
 from shiftproof.gate.traffic import TrafficShare
 from shiftproof.gate.underway import Underway
 from shiftproof.gate.verdict import conclude
-from shiftproof.judge import Case, LiveJudge, PhaseCount, judge_all, make_case
+from shiftproof.judge import REQUIRED_PHASES, Case, LiveJudge, PhaseCount, judge_all, make_case
 from shiftproof.model.history import History
 from shiftproof.model.result import RunResult
 from shiftproof.model.verdict import Finding, Verdict
-from shiftproof.ports import Weights
+from shiftproof.ports import Weights, WorkloadState
 from shiftproof.report.allure import record_test
 from shiftproof.report.live import Header, LiveNumbers, View
 from shiftproof.safety.journal import Journal
@@ -51,18 +52,19 @@ class GateSession:
         self._checks: list[Finding] = []
         self._underway: Underway | None = None
         self._undo = ExitStack()
+        self._began_with: WorkloadState | None = None
         self.from_pct = 0
 
     def __enter__(self) -> GateSession:
         self.from_pct = self._parts.router.weights("customers").cluster_pct
-        service, depth = self.settings.service, self._parts.load_plan
+        service = self.settings.service
         self._view.begin(
             Header(
                 service.name,
                 self.settings.target.name,
                 self.from_pct,
                 self.settings.to_pct,
-                depth.rate_per_s,
+                self._parts.load_plan.rate_per_s,
                 self.settings.run_id,
             )
         )
@@ -73,9 +75,11 @@ class GateSession:
     ) -> None:
         """Stop the load and put everything back, whatever happened."""
         self._clock.watch(None)
-        if self._underway is not None:
-            self._underway.close()
-        self._undo.close()
+        try:
+            if self._underway is not None:
+                self._underway.close()
+        finally:
+            self._undo.close()
 
     # --- what the fixtures hand out -------------------------------------------------------------------------------
 
@@ -97,6 +101,7 @@ class GateSession:
         """The load and its watchers; the first drill starts them."""
         if self._checks:
             self._view.phase_ended(preflight_row(self._checks))
+        self._began_with = self._parts.cluster.workload()
         self._promise_cleanup()
         self._guard_weights()
         self._underway = Underway(
@@ -141,9 +146,11 @@ class GateSession:
             case = self._case(self._underway.history())
             findings += judge_all(case)
             findings += self._gap_findings()
+        workload, changed = self._proven()
+        findings += changed
         failed = any(finding.verdict is Verdict.FAIL for finding in findings)
-        findings += self.integrity.closing_findings(failed_early=failed)
-        info = run_info(self.settings, self._parts.cluster.workload())
+        findings += self._unchecked(failed_early=failed) + self.integrity.closing_findings(failed_early=failed)
+        info = run_info(self.settings, workload)
         result = conclude(self.settings, self.from_pct, self._began, findings, case, info)
         return result, case
 
@@ -155,6 +162,26 @@ class GateSession:
             name = self.settings.service.name
             payload = {"target": self.settings.target.name, "service": name}
             self._journal.record(kind="synthetic", subject=f"service/{name}", undo=payload, lease_s=0)
+
+    def _proven(self) -> tuple[WorkloadState | None, list[Finding]]:
+        """What ran, to be named in the verdict; INCONCLUSIVE when that is not known or did not stay the same."""
+        try:
+            now = self._parts.cluster.workload()
+        except ShiftproofError as error:
+            reason = f"which images ran is not known: {error}"
+            return None, [Finding("sufficiency", "run", Verdict.INCONCLUSIVE, reason)]
+        if self._began_with is not None and set(now.image_ids) != set(self._began_with.image_ids):
+            reason = "somebody else deployed while the gate ran: the images are not those that it began with"
+            return now, [Finding("sufficiency", "run", Verdict.INCONCLUSIVE, reason)]
+        return now, []
+
+    def _unchecked(self, *, failed_early: bool) -> list[Finding]:
+        """Preflight checks that were not made."""
+        missing = sorted(set(CHECKS) - {finding.phase for finding in self._checks})
+        if not missing or failed_early:
+            return []
+        reason = f"not checked: {', '.join(missing)}"
+        return [Finding("preflight", "run", Verdict.INCONCLUSIVE, reason)]
 
     def _guard_weights(self) -> None:
         """The weighted rehearsal rule starts where customers are, and is put back however this ends."""
@@ -177,14 +204,24 @@ class GateSession:
     def _case(self, history: History) -> Case:
         depth = self.settings.depth
         decided = (self._live.decided,) if self._live.decided is not None else ()
-        case = make_case(history, self.settings.service.objectives, quick=self.settings.quick, decided=decided)
+        case = make_case(
+            history,
+            self.settings.service.objectives,
+            quick=self.settings.quick,
+            decided=decided,
+            required_phases=self._required(),
+        )
         return replace(
             case,
             repeats=depth.repeats,
-            ruled_out_rate=depth.ruled_out_rate,
+            # A service may promise more than the usual 0.1%; only --quick asks for less than its own objective.
+            ruled_out_rate=depth.ruled_out_rate if self.settings.quick else case.ruled_out_rate,
             min_pairs=int(PAIRS_TOLERANCE * depth.pairs_per_action),
             soak_s=depth.soak_s,
         )
+
+    def _required(self) -> tuple[str, ...]:
+        return (*REQUIRED_PHASES, *self.settings.service.experiments)
 
     def _prove(self, claims: Sequence[str], phases: Sequence[str]) -> tuple[Finding, ...]:
         underway = self.underway

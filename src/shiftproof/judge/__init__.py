@@ -8,7 +8,7 @@ A claim of your own: `@claim("name")` over a function from Case to findings.
 """
 
 from shiftproof.judge import claims as _claims  # noqa: F401  (registers the built-in claims)
-from shiftproof.judge.case import Case, make_case
+from shiftproof.judge.case import REQUIRED_PHASES, Case, make_case
 from shiftproof.judge.explain import Explanation, explain
 from shiftproof.judge.live import LiveJudge, PhaseCount
 from shiftproof.judge.outages import OutageSpan, find_outages, outages_of
@@ -17,6 +17,7 @@ from shiftproof.judge.registry import Judge, claim, claim_names, forget_claim, j
 from shiftproof.judge.sequential import ruled_out_rate
 
 __all__ = [
+    "REQUIRED_PHASES",
     "Case",
     "Explanation",
     "Judge",

@@ -29,7 +29,10 @@ class CustomerCount:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Who ran what, with which inputs. digests: name to "sha256:…"; versions: name to version."""
+    """Who ran what, with which inputs. digests: name to "sha256:…"; versions: name to version.
+
+    quick: a PASS rules out 1% only. defect: the defect that was planted on purpose, if one was.
+    """
 
     id: str
     operator: str = ""
@@ -38,6 +41,8 @@ class RunInfo:
     config_hash: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
+    quick: bool = False
+    defect: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from shiftproof.model.verdict import Finding, Outage, Verdict
 from shiftproof.report import words
 from shiftproof.report.figure import timeline_figure
 from shiftproof.report.summary import row_words
-from shiftproof.report.verdict_file import PAGE_FILE, moment, plain, write_atomic
+from shiftproof.report.verdict_file import PAGE_FILE, VERDICT_FILE, moment, plain, write_atomic
 
 FIGURES_MAX = 24  # a claim; verdict.json has them all
 VALUE_MAX = 200
@@ -61,7 +61,9 @@ def write_page(
 ) -> Path:
     """Write the page into the run's folder and return its path; other files there are linked. Raises SetupError."""
     path = result.run_dir / PAGE_FILE
-    raw = sorted(p.name for p in result.run_dir.iterdir() if p.is_file()) if result.run_dir.is_dir() else []
+    raw = [p.name for p in result.run_dir.iterdir() if p.is_file()] if result.run_dir.is_dir() else []
+    # The verdict is written last, so that whoever finds one finds the page too.
+    raw = sorted({*raw, VERDICT_FILE})
     raw = [name for name in raw if name != PAGE_FILE and not name.startswith(".")]
     page = render_page(result, history, attributed=attributed, threshold_ms=threshold_ms, raw_files=raw)
     write_atomic(path, page)
@@ -235,6 +237,8 @@ def environment_rows(result: RunResult) -> list[tuple[str, str]]:
         ("ticket", run.ticket or "none"),
         ("target", result.target),
         ("seed", str(run.seed)),
+        ("evidence", "quick: a PASS rules out 1% only" if run.quick else "full"),
+        ("planted defect", run.defect or "none"),
         ("configuration", run.config_hash or "not recorded"),
         ("folder", str(result.run_dir)),
     ]

@@ -96,6 +96,8 @@ def verdict_json(result: RunResult) -> dict[str, Any]:
             "config_hash": run.config_hash,
             "versions": run.versions,
             "seed": run.seed,
+            "quick": run.quick,
+            "defect": run.defect,
         },
         "run_dir": str(result.run_dir),
     }

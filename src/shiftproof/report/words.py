@@ -162,12 +162,10 @@ def planned(result: RunResult) -> tuple[int, int]:
 
 
 def next_command(result: RunResult) -> str | None:
-    """What to type next; None after a FAIL, which is mended in the service and not by a command."""
+    """What to type next: None after a FAIL, which is mended in the service, and after a PASS, which opened the gate."""
     if result.next_command:
         return clean(result.next_command)
-    if result.verdict is Verdict.PASS:
-        return f"shiftproof shift {result.service} --to {result.to_pct}"
-    if result.verdict is Verdict.FAIL:
+    if result.verdict is not Verdict.INCONCLUSIVE:
         return None
     commands = told(result, COMMAND)
     return commands[0] if commands else f"shiftproof gate {result.service} --to {result.to_pct}"

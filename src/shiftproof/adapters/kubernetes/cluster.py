@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from shiftproof.adapters.kubernetes import paths
 from shiftproof.adapters.kubernetes.api import Api, Json, KubernetesError
 from shiftproof.adapters.kubernetes.digest import ROLLED, digest, referenced
+from shiftproof.adapters.kubernetes.nodes import hindering, not_serving
 from shiftproof.adapters.kubernetes.objects import cleaned
+from shiftproof.adapters.kubernetes.patience import Patience
 from shiftproof.adapters.kubernetes.pods import (
     HOPELESS,
     condition,
+    image_ids,
     is_ready,
     is_terminating,
     pod_state,
@@ -100,6 +103,8 @@ class KubernetesCluster:
             images=tuple(container["image"] for container in template["spec"]["containers"]),
             manifest_digest=digest(self._objects(view.deployment, scaler), scaled=scaler is not None),
             pods=tuple(pod_state(pod) for pod in view.pods),
+            hindered_by=self._hindered_by(view),
+            image_ids=image_ids(view.pods),
         )
 
     def roll(self, deadline_s: float) -> Rollout:
@@ -128,17 +133,25 @@ class KubernetesCluster:
     def wait_steady(self, deadline_s: float) -> bool:
         """True once all wanted pods are ready, none is leaving, and the Deployment has settled."""
         give_up_ns = self._clock.now_ns() + int(deadline_s * 1e9)
-        while not self._view().whole:
-            if self._clock.now_ns() >= give_up_ns:
+        patience = Patience(self._clock.now_ns)
+        while True:
+            view = patience.ask(self._view)
+            if view is not None and view.whole:
+                return True
+            # Without an answer nobody knows: only what was seen at the deadline may be held against the service.
+            if view is not None and self._clock.now_ns() >= give_up_ns:
                 return False
             self._clock.sleep(POLL_S)
-        return True
 
     def _await(self, mark: str, deadline_s: float) -> Rollout:
         start_ns = self._clock.now_ns()
         refused_since: dict[str, int] = {}
+        patience = Patience(self._clock.now_ns)
         while True:
-            view = self._view()
+            view = patience.ask(self._view)
+            if view is None:
+                self._clock.sleep(POLL_S)
+                continue
             now_ns = self._clock.now_ns()
             seconds = (now_ns - start_ns) / 1e9
             if view.rolled(mark):
@@ -171,6 +184,12 @@ class KubernetesCluster:
             raise ServiceFault(f"there is no Deployment {name}", hint="apply the service's manifests first")
         selector = paths.selector_text(deployment["spec"]["selector"])
         return _View(deployment, self._api.items(paths.pods(self._service.namespace), labelSelector=selector))
+
+    def _hindered_by(self, view: _View) -> tuple[str, ...]:
+        """Nodes are asked for only when there is something to explain."""
+        if not not_serving(view.living):
+            return ()
+        return hindering(view.living, self._api.items(paths.NODES), self._clock.now_ns())
 
     def _scaler(self) -> Json | None:
         """The HorizontalPodAutoscaler of this Deployment, if it has one."""

@@ -53,6 +53,18 @@ def waiting(pod: Json) -> tuple[str, str]:
     return "", ""
 
 
+def image_ids(pods: Iterable[Json]) -> tuple[str, ...]:
+    """Digests of the images that the ready pods run: a tag may point elsewhere tomorrow."""
+    found = {
+        str(container["imageID"])
+        for pod in pods
+        if is_ready(pod)
+        for container in pod.get("status", {}).get("containerStatuses", [])
+        if container.get("imageID")
+    }
+    return tuple(sorted(found))
+
+
 def restarts(pod: Json) -> int:
     return sum(int(container.get("restartCount", 0)) for container in containers(pod))
 
