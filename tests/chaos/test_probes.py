@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-from fakes.kubernetes_api import FakeKubernetes, pod
+import pytest
+from fakes.kubernetes_api import FakeKubernetes, node, pod
 
+from shiftproof.adapters.kubernetes import KubernetesError
 from shiftproof.chaos.probes import STEADY, missing, steady_within
-from shiftproof.chaos.scene import Scene
+from shiftproof.chaos.scene import Scene, wait_for
+from shiftproof.errors import FaultError
 from shiftproof.ports import TargetState
 
 PODS = "/api/v1/namespaces/payments/pods"
@@ -42,3 +45,38 @@ def test_it_becomes_steady_while_it_is_waited_for(fake_and_scene: tuple[FakeKube
     looks = iter([[HEALTHY[0]], [HEALTHY[0]]])
     assert steady_within(scene, lambda: next(looks, HEALTHY), 5) == STEADY
     assert steady_within(scene, lambda: [HEALTHY[0]], 0.1).startswith("not steady after 0.1 s: the load balancer")
+
+
+def test_a_node_that_is_not_back_proves_nothing(fake_and_scene: tuple[FakeKubernetes, Scene]) -> None:
+    fake, scene = fake_and_scene
+    fake.put(f"{PODS}/p2", pod("p2", node="node-2", ready=False))
+    assert steady_within(scene, lambda: HEALTHY, 0.1).startswith("not steady"), "its node is there: its own fault"
+    fake.put("/api/v1/nodes/node-2", node("node-2", ready=False))
+    with pytest.raises(FaultError, match="because node-2 is not ready: 1 of 2 pods are ready"):
+        steady_within(scene, lambda: HEALTHY, 0.1)
+
+
+def test_a_cordon_excuses_nothing_since_a_drain_has_to_be_borne(fake_and_scene: tuple[FakeKubernetes, Scene]) -> None:
+    fake, scene = fake_and_scene
+    waits = pod("p2", ready=False)
+    del waits["spec"]["nodeName"]
+    fake.put(f"{PODS}/p2", waits)
+    fake.put("/api/v1/nodes/node-2", node("node-2", cordoned=True))
+    assert steady_within(scene, lambda: HEALTHY, 0.1).startswith("not steady after")
+
+
+def test_a_wait_bears_an_api_server_that_is_silent_for_a_moment(fake_and_scene: tuple[FakeKubernetes, Scene]) -> None:
+    looks = iter([True, True, False])
+
+    def whole() -> bool:
+        if next(looks):
+            raise KubernetesError("the Kubernetes API does not answer")
+        return True
+
+    assert wait_for(whole, 0), "silence is no answer, so it is looked at once more"
+
+    def refused() -> bool:
+        raise KubernetesError("no", status=403)
+
+    with pytest.raises(KubernetesError):
+        wait_for(refused, 5)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from shiftproof.adapters.kubernetes import paths
+from shiftproof.adapters.kubernetes.nodes import hindering
 from shiftproof.adapters.kubernetes.pods import is_ready, is_terminating, troubles
 from shiftproof.chaos.scene import Scene, scene, wait_for
+from shiftproof.errors import FaultError
 from shiftproof.model.event import Side
 from shiftproof.ports import TargetState
 
@@ -21,7 +24,8 @@ STEADY = "steady"
 def service_is_steady(within_s: float = 30) -> str:
     """ "steady" as soon as all replicas are ready, none is leaving, and the load balancer finds each of them healthy.
 
-    Otherwise, after `within_s`, what is missing, in words: the tolerance `steady` then is not met.
+    Otherwise, after `within_s`, what is missing, in words: the tolerance `steady` then is not met. Raises FaultError,
+    which proves nothing, when it is a node that was lost and is not back: a slow machine is not the service's fault.
     """
     from shiftproof.adapters.elbv2 import connect
 
@@ -38,14 +42,28 @@ def steady_within(at: Scene, targets: Targets, within_s: float) -> str:
         said = missing(at, targets)
         return not said
 
-    return STEADY if wait_for(steady, within_s) else f"not steady after {within_s:g} s: {said}"
+    if wait_for(steady, within_s):
+        return STEADY
+    away = nodes_away(at)
+    if away:
+        raise FaultError(f"not steady after {within_s:g} s, because {' and '.join(away)}: {said}")
+    return f"not steady after {within_s:g} s: {said}"
+
+
+def nodes_away(at: Scene) -> tuple[str, ...]:
+    """Nodes that are not ready, or only just back, and for that reason keep pods of the service from serving.
+
+    A cordoned one is none of them: a service has to bear a drain, in which the cordon is the very point.
+    """
+    nodes = [{**node, "spec": {}} for node in at.api.items(paths.NODES)]
+    return hindering(_living(at), nodes, time.time_ns())
 
 
 def missing(at: Scene, targets: Targets) -> str:
     """What keeps the service from being steady, or ""."""
     deployment = at.api.get(paths.deployment(at.service.namespace, at.service.deployment))
     wanted = int(deployment["spec"].get("replicas", 1))
-    pods = [pod for pod in at.pods() if pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")]
+    pods = _living(at)
     leaving = [pod for pod in pods if is_terminating(pod)]
     ready = [pod for pod in pods if is_ready(pod) and not is_terminating(pod)]
     if len(ready) != wanted or wanted == 0:
@@ -54,6 +72,10 @@ def missing(at: Scene, targets: Targets) -> str:
     if leaving:
         return f"{len(leaving)} pods are still leaving"
     return _unhealthy({str(pod["status"].get("podIP", "")) for pod in ready}, targets())
+
+
+def _living(at: Scene) -> list[Json]:
+    return [pod for pod in at.pods() if pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")]
 
 
 def _unhealthy(addresses: set[str], targets: Sequence[TargetState]) -> str:

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from shiftproof.adapters.kubernetes import Api, connect, paths
+from shiftproof.adapters.kubernetes.patience import Patience
 from shiftproof.adapters.kubernetes.pods import is_ready, is_terminating, name_of
 from shiftproof.adapters.targets import load_service, load_target
 from shiftproof.errors import FaultError, RefusedError
@@ -84,13 +85,19 @@ def _connected(target_name: str, service_name: str) -> tuple[Target, Service, Ap
 
 
 def wait_for(condition: Callable[[], bool], within_s: float) -> bool:
-    """Look again and again until it holds; False when it did not in time."""
+    """Look again and again until it holds; False when it did not in time.
+
+    Raises KubernetesError when the API server refuses, or is silent for longer than a waiting loop bears.
+    """
     give_up = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() >= give_up:
+    patience = Patience(time.monotonic_ns)
+    while True:
+        holds = patience.ask(condition)
+        if holds:
+            return True
+        if holds is not None and time.monotonic() >= give_up:
             return False
         time.sleep(POLL_S)
-    return True
 
 
 def confirmed(begun: Mapping[str, int], **facts: object) -> Report:

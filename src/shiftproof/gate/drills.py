@@ -38,9 +38,18 @@ class ClusterDrills:
             raise ServiceFault(f"the rollout did not end: {rollout.problem}")
 
     def settle(self) -> None:
-        """Wait until the Deployment is whole, so that the next phase starts clean."""
-        if not self._cluster.wait_steady(STEADY_WITHIN_S):
-            raise ServiceFault(f"the cluster side was not whole again within {STEADY_WITHIN_S:.0f} s")
+        """Wait until the Deployment is whole, so that the next phase starts clean.
+
+        Raises ServiceFault when it is not, FaultError when that is for want of a node.
+        """
+        if self._cluster.wait_steady(STEADY_WITHIN_S):
+            return
+        said = f"the cluster side was not whole again within {STEADY_WITHIN_S:.0f} s"
+        nodes = self._cluster.workload().hindered_by
+        if nodes:
+            # A node that comes back slowly says nothing about the service: its replicas are reported, not awaited.
+            raise FaultError(f"{said}, because {' and '.join(nodes)}")
+        raise ServiceFault(said)
 
 
 class RouterDrills:

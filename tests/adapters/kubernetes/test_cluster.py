@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from fakes.clock import SteppingClock
-from fakes.kubernetes_api import FakeKubernetes, deployment, pod
+from fakes.kubernetes_api import FakeKubernetes, deployment, node, pod
 
-from shiftproof.adapters.kubernetes import KubernetesCluster
+from shiftproof.adapters.kubernetes import KubernetesCluster, KubernetesError
 from shiftproof.adapters.kubernetes.digest import ROLLED
+from shiftproof.adapters.kubernetes.patience import SILENT_FOR_S
 from shiftproof.errors import ClearFail, ServiceFault
 from shiftproof.model.platform import Service
 
@@ -237,3 +238,71 @@ def test_the_digest_sees_what_a_person_changes_and_not_what_a_rollout_or_a_serve
 
     thing["spec"]["template"]["spec"]["containers"][0]["image"] = "payments:2"
     assert side.workload().manifest_digest not in (first, with_other_secret)
+
+
+def silent(side: KubernetesCluster, calls: range, monkeypatch: pytest.MonkeyPatch, status: int | None = None) -> None:
+    """Reads of the Deployment with these numbers get no answer, or are refused with `status`."""
+    read, count = side._api.find, iter(range(10_000))
+
+    def find(path: str) -> Any:
+        if path == DEPLOYMENT and next(count) in calls:
+            raise KubernetesError("the Kubernetes API does not answer: timed out", status=status)
+        return read(path)
+
+    monkeypatch.setattr(side._api, "find", find)
+
+
+def test_an_api_server_that_is_silent_for_a_moment_ends_no_wait(
+    fake_and_client: tuple[FakeKubernetes, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, client = fake_and_client
+    stand_up(fake)
+
+    def world(slept_s: float) -> None:
+        if slept_s >= 6 and f"{PODS}/old-1" in fake.objects:
+            roll_out(fake)
+            fake.remove(f"{PODS}/old-1")
+            fake.remove(f"{PODS}/old-2")
+
+    side = cluster(client, SteppingClock(world), Journal())
+    silent(side, range(2, 12), monkeypatch)
+    assert side.roll(60).complete
+    silent(side, range(3), monkeypatch)
+    assert side.wait_steady(0.1), "silence at the deadline is nothing to hold against the service"
+
+
+def test_an_api_server_that_stays_silent_ends_the_wait(
+    fake_and_client: tuple[FakeKubernetes, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, client = fake_and_client
+    stand_up(fake)
+    clock = SteppingClock()
+    side = cluster(client, clock, Journal())
+    silent(side, range(10_000), monkeypatch)
+    with pytest.raises(KubernetesError, match="does not answer"):
+        side.wait_steady(600)
+    assert SILENT_FOR_S <= clock.slept_s < SILENT_FOR_S + 1
+
+
+def test_an_api_server_that_refuses_ends_the_wait_at_once(
+    fake_and_client: tuple[FakeKubernetes, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, client = fake_and_client
+    stand_up(fake)
+    clock = SteppingClock()
+    side = cluster(client, clock, Journal())
+    silent(side, range(10_000), monkeypatch, status=403)
+    with pytest.raises(KubernetesError):
+        side.wait_steady(600)
+    assert clock.slept_s == 0
+
+
+def test_nodes_that_keep_pods_from_serving_are_named(fake_and_client: tuple[FakeKubernetes, Any]) -> None:
+    fake, client = fake_and_client
+    stand_up(fake)
+    side = cluster(client, SteppingClock(), Journal())
+    fake.put("/api/v1/nodes/node-1", node("node-1"))
+    fake.put("/api/v1/nodes/node-2", node("node-2", ready=False))
+    assert side.workload().hindered_by == (), "every pod serves: a node that is lost hinders none of them"
+    fake.put(f"{PODS}/old-2", pod("old-2", node="node-2", ready=False))
+    assert side.workload().hindered_by == ("node-2 is not ready",)
