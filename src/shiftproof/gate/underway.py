@@ -16,7 +16,15 @@ from shiftproof.gate.phases import OpenPhase, Phases
 from shiftproof.gate.settings import Depth
 from shiftproof.judge import LiveJudge, PhaseCount, pair_up
 from shiftproof.model.event import Failure, request_id
-from shiftproof.model.history import CustomersReport, Happening, History, LbRecord, LoadReport
+from shiftproof.model.history import (
+    WATCH_GAP,
+    CustomersReport,
+    Happening,
+    History,
+    LbRecord,
+    LoadReport,
+    Source,
+)
 from shiftproof.ports import RunningLoad
 
 ARRIVAL_GRACE_S = 0.3  # on top of the request time-out: the recorder's own flush
@@ -94,25 +102,34 @@ class Underway:
         events = events[events["intended_ns"].argsort(kind="stable")]
         failed = events[events["failure"] != Failure.NONE][:FAILED_LOOKED_UP]
         ids = [request_id(int(event["pair"]), int(event["side"])) for event in failed]
+        records, gap = self._lookup(ids)  # before the timeline is put together: a log that cannot be read is part of it
         return History(
             started_ns=self._started_ns,
             phases=self.phases.closed,
             events=events,
             operations=tuple(str(operation["name"]) for operation in self._parts.load_plan.operations),
             servers=self._load.servers(),
-            timeline=self.timeline(),
-            lb_records=tuple(self._lookup(ids)) if ids else (),
+            timeline=merge_timelines(self.timeline(), gap),
+            lb_records=records,
             load=self._load_report,
             customers=self._customers(),
         )
 
-    def _lookup(self, ids: list[str]) -> list[LbRecord]:
+    def _lookup(self, ids: list[str]) -> tuple[tuple[LbRecord, ...], tuple[Happening, ...]]:
+        """The load balancer's records of these requests, or none and the gap that this leaves in the timeline.
+
+        Not among the notes: they are kept for the run, and a later look may find the log readable and whole.
+        """
+        if not ids:
+            return (), ()
         try:
-            return list(self._parts.access_log.failed(ids, self._started_ns))
+            return tuple(self._parts.access_log.failed(ids, self._started_ns)), ()
         except MeasureError as error:
-            # The log names culprits; without it the verdict stands on the pairs alone, and the page says so.
-            self._notes.add("watcher.gap", "access-log", str(error))
-            return []
+            said = str(error)
+            gap = Happening(
+                self._clock.now_ns(), Source.SHIFTPROOF, WATCH_GAP, "watcher/access-log", said, {"problem": said}
+            )
+            return (), (gap,)
 
     def _customers(self) -> CustomersReport | None:
         return self._parts.customers.report() if self._load_report is not None else None

@@ -9,6 +9,9 @@ from typing import Any
 
 from shiftproof.model.event import Events, Side
 
+WATCH_GAP = "watch.gap"
+"""`Happening.kind` of what a watcher missed, with `data["problem"]`: it makes the run INCONCLUSIVE."""
+
 
 class PhaseKind(StrEnum):
     """What sort of thing was done; it decides which rule judges it."""

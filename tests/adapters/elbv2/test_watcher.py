@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fakes.clock import SteppingClock
+from fakes.clock import SteppingClock, wait_until
 
 from shiftproof.adapters.elbv2 import LoadBalancerWatcher
 from shiftproof.errors import SetupError
@@ -19,10 +19,13 @@ class PlayedRouter:
         self.cluster: list[TargetState] = []
         self.rules: dict[str, Weights] = {"customers": Weights(100, 0)}
         self.broken = False
+        self.spoiled = False
 
     def targets(self, side: Side) -> Sequence[TargetState]:
         if self.broken:
             raise SetupError("no answer")
+        if self.spoiled:
+            raise KeyError("TargetHealth")
         return self.cluster if side is Side.CLUSTER else [TargetState("198.18.0.31:8080", "healthy")]
 
     def all_weights(self) -> Mapping[str, Weights]:
@@ -105,3 +108,30 @@ def test_thread_polls_until_stopped() -> None:
     watcher.stop()
     watcher.stop()
     assert ("target.healthy", f"target/{POD}") in kinds(watcher, 0), "stop looks a last time"
+
+
+def test_a_thread_that_dies_leaves_a_gap_also_after_stop() -> None:
+    router, clock = PlayedRouter(), SteppingClock()
+    watcher = LoadBalancerWatcher(router, clock, poll_s=0.01)
+    watcher.start()
+    router.spoiled = True
+    wait_until(lambda: watcher.problem() is not None)
+    watcher.stop()
+    assert "the watch of the load balancer ended: KeyError" in str(watcher.problem())
+
+
+def test_silence_counts_until_the_watch_ends_and_not_after_it() -> None:
+    router, clock = PlayedRouter(), SteppingClock()
+    whole = LoadBalancerWatcher(router, clock, poll_s=0.01)
+    whole.start()
+    whole.stop()
+    clock.sleep(60)
+    assert whole.problem() is None, "nobody looks any more, and nobody has to"
+
+    silent = LoadBalancerWatcher(router, clock, poll_s=600)
+    silent.start()
+    clock.sleep(4)
+    router.broken = True  # its last look fails as well
+    silent.stop()
+    clock.sleep(60)
+    assert "not seen for 4.0 s" in str(silent.problem())

@@ -10,6 +10,7 @@ from fakes.kubernetes_api import FakeKubernetes, node, pod
 
 from shiftproof.adapters.kubernetes import KubernetesWatcher
 from shiftproof.errors import MeasureError
+from shiftproof.model.history import WATCH_GAP
 
 PODS = "/api/v1/namespaces/payments/pods"
 
@@ -84,3 +85,24 @@ def test_a_list_that_fails_does_not_start(
     monkeypatch.setattr("shiftproof.adapters.kubernetes.watch.START_WITHIN_S", 0.3)
     with pytest.raises(MeasureError, match="403"):
         KubernetesWatcher(client, "payments", RealClock()).start()
+
+
+def test_a_change_that_trips_its_reader_is_a_gap_and_the_next_is_seen(
+    watched: tuple[FakeKubernetes, KubernetesWatcher],
+) -> None:
+    fake, watcher = watched
+    spoiled = pod("spoiled")
+    spoiled["status"]["conditions"] = [{"status": "True"}]  # a condition without a type
+    fake.put(f"{PODS}/spoiled", spoiled)
+    fake.put(f"{PODS}/new", pod("new"))
+    wait_until(lambda: ("pod.ready", "pod/new") in seen(watcher))
+    assert "pods could not read a change: KeyError" in str(watcher.problem())
+    assert (WATCH_GAP, "watcher/kubernetes") in seen(watcher)
+
+
+def test_a_thread_that_dies_leaves_a_gap(watched: tuple[FakeKubernetes, KubernetesWatcher]) -> None:
+    fake, watcher = watched
+    fake.send("pods", {"type": "ADDED"})  # no object in it: nothing that a broken connection would explain
+    wait_until(lambda: watcher.problem() is not None)
+    assert "the watch of pods ended: KeyError" in str(watcher.problem())
+    assert (WATCH_GAP, "watcher/kubernetes") in seen(watcher)

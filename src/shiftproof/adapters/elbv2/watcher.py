@@ -51,6 +51,7 @@ class LoadBalancerWatcher:
         self._targets: dict[Key, TargetState] | None = None
         self._weights: Mapping[str, Weights] = {}
         self._last_ns = clock.now_ns()
+        self._ended_ns: int | None = None
         self._problem: str | None = None
 
     def start(self) -> None:
@@ -62,11 +63,12 @@ class LoadBalancerWatcher:
 
     def stop(self) -> None:
         """Look a last time and end. Safe to call twice, and without start."""
-        if self._thread is None:
+        if self._thread is None or self._ended_ns is not None:
             return
         self._stop.set()
         self._thread.join(timeout=30)
-        self._thread = None
+        with self._lock:  # from here on silence is no gap; the silence up to here still is
+            self._ended_ns = self._clock.now_ns()
 
     def happenings(self) -> Sequence[Happening]:
         with self._lock:
@@ -74,9 +76,11 @@ class LoadBalancerWatcher:
 
     def problem(self) -> str | None:
         with self._lock:
-            silent_s = (self._clock.now_ns() - self._last_ns) / 1e9
+            until_ns = self._clock.now_ns() if self._ended_ns is None else self._ended_ns
+            silent_s = (until_ns - self._last_ns) / 1e9
             if self._problem is None and self._thread is not None and silent_s > GAP_S:
-                return f"the load balancer was last seen {silent_s:.1f} s ago"
+                when = "ago" if self._ended_ns is None else "before the watch ended"
+                return f"the load balancer was last seen {silent_s:.1f} s {when}"
             return self._problem
 
     def poll(self) -> None:
@@ -102,9 +106,14 @@ class LoadBalancerWatcher:
         self._targets, self._weights = targets, weights
 
     def _run(self) -> None:
-        while not self._stop.wait(self._poll_s):
+        """A thread's top: whatever ends it before its time is said, since a thread that dies says nothing by itself."""
+        try:
+            while not self._stop.wait(self._poll_s):
+                self.poll()
             self.poll()
-        self.poll()
+        except Exception as error:  # noqa: BLE001 (a fault of our own here must leave a gap in the record, not silence)
+            with self._lock:
+                self._problem = f"the watch of the load balancer ended: {type(error).__name__}: {error}"
 
     def _gap(self, why: str, before_ns: int) -> None:
         silent_s = (self._clock.now_ns() - before_ns) / 1e9

@@ -7,8 +7,9 @@ One thread a stream. A stream that ends is taken up where it stopped; when the A
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -17,7 +18,7 @@ from shiftproof.adapters.kubernetes import paths
 from shiftproof.adapters.kubernetes.api import Api, KubernetesError, WatchStream
 from shiftproof.adapters.kubernetes.changes import EndpointReader, NodeReader, PodReader, Reader, WarningReader
 from shiftproof.errors import MeasureError
-from shiftproof.model.history import Happening, Source
+from shiftproof.model.history import WATCH_GAP, Happening, Source
 from shiftproof.ports import Clock
 
 if TYPE_CHECKING:
@@ -91,6 +92,13 @@ class KubernetesWatcher:
             return "; ".join(self._problems) or None
 
     def _run(self, source: _Source, listed: threading.Event) -> None:
+        """A thread's top: whatever ends it before its time is said, since a thread that dies says nothing by itself."""
+        try:
+            self._watch(source, listed)
+        except Exception as error:  # noqa: BLE001 (a fault of our own here must leave a gap in the record, not silence)
+            self._note(f"the watch of {source.name} ended: {type(error).__name__}: {error}")
+
+    def _watch(self, source: _Source, listed: threading.Event) -> None:
         while not self._stop.is_set():
             try:
                 if not source.version:
@@ -107,7 +115,8 @@ class KubernetesWatcher:
 
     def _list(self, source: _Source, *, first: bool) -> None:
         found = self._api.get(source.path, **source.query)
-        self._keep(source.reader.listed(self._clock.now_ns(), found["items"], first=first))
+        t_ns = self._clock.now_ns()
+        self._keep(source, lambda: source.reader.listed(t_ns, found["items"], first=first))
         source.version = str(found["metadata"]["resourceVersion"])
 
     def _follow(self, source: _Source) -> None:
@@ -125,7 +134,7 @@ class KubernetesWatcher:
             if change["type"] == "ERROR":
                 raise KubernetesError(f"watch: {thing.get('message', '')}", status=int(thing.get("code", 500)))
             if change["type"] != "BOOKMARK":
-                self._keep(source.reader.changed(t_ns, change["type"], thing))
+                self._keep(source, partial(source.reader.changed, t_ns, change["type"], thing))
             source.version = str(thing["metadata"]["resourceVersion"])
 
     def _broken(self, source: _Source, error: Exception, *, listed: bool) -> None:
@@ -146,13 +155,22 @@ class KubernetesWatcher:
         if away_s > LATE_S:
             self._note(f"the watch of {source.name} was away for {away_s:.1f} s: what it missed has late times")
 
-    def _keep(self, told: Sequence[Happening]) -> None:
+    def _keep(self, source: _Source, read: Callable[[], Sequence[Happening]]) -> None:
+        """What the reader makes of a change. One that it cannot read is a gap, and the next one is read all the same:
+
+        taking the stream up again where it stopped would meet the same change again, for ever.
+        """
+        try:
+            told = read()
+        except Exception as error:  # noqa: BLE001 (what a server sends may trip a reader in any way)
+            self._note(f"the watch of {source.name} could not read a change: {type(error).__name__}: {error}")
+            return
         with self._lock:
             self._seen.extend(told)
 
     def _note(self, problem: str) -> None:
         gap = Happening(
-            self._clock.now_ns(), Source.KUBERNETES, "watch.gap", "watcher/kubernetes", problem, {"problem": problem}
+            self._clock.now_ns(), Source.KUBERNETES, WATCH_GAP, "watcher/kubernetes", problem, {"problem": problem}
         )
         with self._lock:
             if problem not in self._problems:

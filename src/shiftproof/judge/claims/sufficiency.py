@@ -15,7 +15,7 @@ from shiftproof.judge.claims.traffic import fits, followed
 from shiftproof.judge.registry import claim
 from shiftproof.judge.words import clock, count, length, percent
 from shiftproof.model.event import Failure, Side
-from shiftproof.model.history import LoadReport, Phase, PhaseKind
+from shiftproof.model.history import WATCH_GAP, LoadReport, Phase, PhaseKind
 from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "sufficiency"
@@ -89,7 +89,7 @@ def _lateness(case: Case) -> Iterator[str]:
 
 def _watchers(case: Case) -> Iterator[str]:
     for happening in case.history.timeline:
-        if happening.kind == "watch.gap":
+        if happening.kind == WATCH_GAP:
             problem = happening.data.get("problem") or happening.detail
             yield f"the timeline has a gap at {clock(happening.t_ns)}: {happening.subject}: {problem}"
     heard = {happening.source for happening in case.history.timeline}
