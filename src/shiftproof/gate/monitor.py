@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shiftproof.errors import LoadError, ShiftproofError
+from shiftproof.errors import LoadError, MeasureError, ShiftproofError
 from shiftproof.judge import LiveJudge, PhaseCount
 from shiftproof.model.event import Events, no_events
 from shiftproof.ports import RunningLoad
 
 if TYPE_CHECKING:
     from shiftproof.gate.phases import OpenPhase
+
+_LOG = logging.getLogger(__name__)
 
 LATE_NS = 20_000_000
 TICK_S = 0.2  # a total outage must be decided within seconds; this is how often we look
@@ -36,6 +39,7 @@ class Monitor:
         self._batches: list[Events] = []
         self._records = 0
         self._late = 0
+        self._view_failed = False
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._found: ShiftproofError | None = None
@@ -110,11 +114,24 @@ class Monitor:
             except ShiftproofError as error:
                 self._found = error
                 return
+            except Exception as error:  # noqa: BLE001 (a thread that dies says nothing by itself, and nobody decides)
+                self._found = MeasureError(f"the monitor ended: {type(error).__name__}: {error}")
+                return
 
     def _look(self) -> None:
         with self._lock:
             counts = self._live.counts()
-        self._on_counts(counts)
+        self._show(counts)
         self._live.check()
         if not self._load.alive():
             raise LoadError("the load child died while the rehearsal was under way")
+
+    def _show(self, counts: Sequence[PhaseCount]) -> None:
+        """A view that fails is not asked again, and said once; what is measured does not depend on who looks on."""
+        if self._view_failed:
+            return
+        try:
+            self._on_counts(counts)
+        except Exception:  # noqa: BLE001 (the view is not what is measured, so nothing that it does may end the measuring)
+            self._view_failed = True
+            _LOG.warning("the live view failed and is left out from here on", exc_info=True)
