@@ -61,6 +61,15 @@ def test_a_rollback_that_lags_is_timed_by_its_last_stray() -> None:
     assert 2.5 < followed.seconds <= 3.0
 
 
+@pytest.mark.parametrize(("old", "new"), [(5, 25), (25, 5), (75, 25), (25, 75), (0, 25), (100, 75)])
+@pytest.mark.parametrize("lag_s", [0.0, 3.0])
+def test_a_change_to_a_part_of_the_traffic_is_timed_by_when_the_share_changed(old: int, new: int, lag_s: float) -> None:
+    share, began_ns = _share(lambda seconds: old if seconds < lag_s else new)
+    followed = share.wait_for(old, new, began_ns, 12)
+    assert followed.seconds is not None
+    assert abs(followed.seconds - lag_s) < 0.4
+
+
 def test_a_step_too_small_to_be_seen_is_said_to_be_so() -> None:
     share, began_ns = _share(lambda _: 50)
     followed = share.wait_for(50, 51, began_ns, 2)

@@ -55,8 +55,9 @@ class TrafficShare:
             on_cluster = self._on_cluster(events)
             seen = int(on_cluster.sum()), len(events)
             evidence = _evidence(on_cluster, from_pct, to_pct)
-            if len(evidence) and float((evidence - np.minimum.accumulate(evidence)).max()) > SURE_OF_CHANGE:
-                return Followed(_followed_after_s(events, on_cluster, to_pct, since_ns), False, *seen)
+            change = _change_point(evidence)
+            if change is not None:
+                return Followed(_followed_after_s(events, on_cluster, to_pct, since_ns, change), False, *seen)
             if self._clock.now_ns() > give_up_ns:
                 return Followed(None, bool(len(evidence) and evidence[-1] < -SURE), *seen)
 
@@ -88,10 +89,21 @@ def _evidence(on_cluster: npt.NDArray[np.bool_], from_pct: int, to_pct: int) -> 
     return np.concatenate(([0.0], np.cumsum(steps))) if len(on_cluster) else np.empty(0)
 
 
-def _followed_after_s(events: Events, on_cluster: npt.NDArray[np.bool_], pct: int, since_ns: int) -> float:
-    """For 0 or 100 percent the moment of the last stray; in between the first request to the cluster side."""
+def _change_point(evidence: npt.NDArray[np.float64]) -> int | None:
+    """Index of the first request that went by the new share: where the evidence was lowest before it was enough.
+
+    None while it is not enough. Of equal lowest places the last: the longer time is the safer one to report.
+    """
+    crossed = np.flatnonzero(evidence - np.minimum.accumulate(evidence) > SURE_OF_CHANGE)
+    if not len(crossed):
+        return None
+    before = evidence[: crossed[0]]
+    return int(len(before) - 1 - np.argmin(before[::-1]))
+
+
+def _followed_after_s(events: Events, on_cluster: npt.NDArray[np.bool_], pct: int, since_ns: int, change: int) -> float:
+    """For 0 or 100 percent the moment of the last stray; in between, where no single request tells, the change."""
     if pct in (0, 100):
         strays = events["intended_ns"][on_cluster if pct == 0 else ~on_cluster]
         return float((strays.max() - since_ns) / 1e9) if len(strays) else 0.0
-    arrived = events["intended_ns"][on_cluster]
-    return float((arrived.min() - since_ns) / 1e9) if len(arrived) else 0.0
+    return float((events["intended_ns"][change] - since_ns) / 1e9)
