@@ -85,7 +85,8 @@ class Journal:
         """Entries not undone, oldest first. Undo them newest first."""
         if not self._folder.exists():
             return ()
-        return tuple(self._read(path) for path in sorted(self._folder.glob("*.json")))
+        found = (self._read(path) for path in sorted(self._folder.glob("*.json")))
+        return tuple(entry for entry in found if entry is not None)
 
     @contextmanager
     def undoing(self, *, kind: str, subject: str, undo: Mapping[str, Any], lease_s: float) -> Iterator[str]:
@@ -107,9 +108,12 @@ class Journal:
             raise
         fsync_dir(self._folder)
 
-    def _read(self, path: Path) -> Entry:
+    def _read(self, path: Path) -> Entry | None:
+        """None when it is gone since it was listed: a child that still plays its rollbacks has undone it."""
         try:
             return Entry(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
         except (ValueError, TypeError, OSError) as error:
             raise SetupError(
                 f"the undo journal's entry {path} cannot be read: {error}",
