@@ -11,6 +11,10 @@ from shiftproof.safety.journal import Entry, Journal
 
 UndoHandler = Callable[[Mapping[str, Any]], None]
 
+NEED_A_WHOLE_PLATFORM = frozenset({"synthetic"})
+"""Kinds undone after all others, however new: the removal of our traffic's data runs as a Job that copies the live
+Deployment, and cannot start while a planted defect or a lost node is not undone yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
@@ -21,14 +25,18 @@ class Recovery:
 
 
 def recover(journal: Journal, handlers: Mapping[str, UndoHandler], *, scope: str) -> Recovery:
-    """Undo every pending entry of `scope`, newest first; drop those of labs that are gone.
+    """Undo every pending entry of `scope`, newest first, those that need a whole platform last; drop those of labs
+
+    that are gone.
 
     One that fails does not keep the others from being undone. Raises UndoError that lists what is left.
     """
     undone: list[Entry] = []
     moot: list[Entry] = []
     left: list[str] = []
-    for entry in reversed(journal.pending()):
+    newest_first = journal.pending()[::-1]
+    # Sorting is stable: within each half the newest stays first.
+    for entry in sorted(newest_first, key=lambda entry: entry.kind in NEED_A_WHOLE_PLATFORM):
         if _is_moot(entry, scope):
             journal.done(entry.id)
             moot.append(entry)
