@@ -13,10 +13,14 @@ _HURT_NS = 10_000_000_000
 
 @dataclass(slots=True)
 class PodLife:
-    """One pod, by name. Times are run-clock ns, None where nobody saw it. targets: what the balancer did, by time."""
+    """One pod, by name. Times are run-clock ns, None where nobody saw it.
+
+    addresses: (since when, IP), by time; more than one when its sandbox was made anew, e.g. after its node came back.
+    stopped_ns: of the last container that ended, since the ones before were started again.
+    """
 
     name: str
-    ip: str = ""
+    addresses: list[tuple[int, str]] = field(default_factory=list)
     node: str = ""
     ready_ns: int | None = None
     terminating_ns: int | None = None
@@ -35,11 +39,17 @@ class PodLife:
         """When no new request could reach it any more: by the load balancer, or else by its endpoint."""
         return self.left_balancer_ns if self.left_balancer_ns is not None else self.endpoint_removed_ns
 
-    def present(self, t_ns: int, slack_ns: int) -> bool:
-        """Whether its address was its own at t_ns (an address may be used again by a later pod)."""
+    def present(self, ip: str, t_ns: int, slack_ns: int) -> bool:
+        """Whether `ip` was its own at t_ns (an address may be used again by a later pod)."""
         began = min((t for t in (self.ready_ns, self.healthy_ns) if t is not None), default=0)
-        ended = self.gone_ns if self.gone_ns is not None else _FOREVER
-        return began - slack_ns <= t_ns <= ended + slack_ns
+        gone = self.gone_ns if self.gone_ns is not None else _FOREVER
+        for number, (since_ns, own) in enumerate(self.addresses):
+            later = self.addresses[number + 1 :]
+            since = since_ns if number else began
+            until = min(later[0][0], gone) if later else gone
+            if own == ip and since - slack_ns <= t_ns <= until + slack_ns:
+                return True
+        return False
 
 
 @dataclass(slots=True)
@@ -69,7 +79,7 @@ class Lives:
         """Whose address it was at t_ns: the pod that was there then, else within 5 s, else the last to have it."""
         pods = self.by_ip.get(ip, ())
         for slack_ns in (0, 5_000_000_000):
-            there = [pod for pod in pods if pod.present(t_ns, slack_ns)]
+            there = [pod for pod in pods if pod.present(ip, t_ns, slack_ns)]
             if there:
                 return there[-1]
         return pods[-1] if pods else None
@@ -109,8 +119,8 @@ def read_lives(timeline: Iterable[Happening]) -> Lives:
             _node(nodes.setdefault(name, NodeLife(name)), happening)
     by_ip: dict[str, list[PodLife]] = {}
     for pod in pods.values():
-        if pod.ip:
-            by_ip.setdefault(pod.ip, []).append(pod)
+        for ip in dict.fromkeys(ip for _, ip in pod.addresses):
+            by_ip.setdefault(ip, []).append(pod)
     lives = Lives(pods, nodes, {ip: tuple(same) for ip, same in by_ip.items()})
     for happening in happenings:
         if happening.subject.startswith("target/"):
@@ -119,12 +129,17 @@ def read_lives(timeline: Iterable[Happening]) -> Lives:
 
 
 def _pod(pod: PodLife, happening: Happening) -> None:
-    pod.ip = pod.ip or str(happening.data.get("ip") or "")
+    ip = str(happening.data.get("ip") or "")
+    # An endpoint may leave its slice after the pod has its next address: only the pod itself tells of a new one.
+    if ip and (not pod.addresses or (pod.addresses[-1][1] != ip and happening.kind.startswith("pod."))):
+        pod.addresses.append((happening.t_ns, ip))
     pod.node = pod.node or str(happening.data.get("node") or "")
     if happening.kind == "fault.begin":
         pod.hurt_ns.append(happening.t_ns)
     name = _POD_FIELDS.get(happening.kind)
-    if name is not None:
+    if name == "stopped_ns":
+        pod.stopped_ns = happening.t_ns
+    elif name is not None:
         setattr(pod, name, _first(getattr(pod, name), happening.t_ns))
 
 
