@@ -11,7 +11,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import urllib3
 
@@ -81,6 +81,15 @@ def _kubeconfig(target: Target) -> Path:
     raise UserError(f"the kubeconfig {path} of target {target.name} is not there")
 
 
+class _Parts(TypedDict, total=False):
+    """What a request may have beside its verb and path. timeout_s: for all, or to connect and between bytes."""
+
+    query: Mapping[str, str | int]
+    body: Json | None
+    content_type: str
+    timeout_s: float | tuple[float, float]
+
+
 class Api:
     """GET, LIST, PATCH, POST, DELETE and WATCH in plain JSON. Safe to use from several threads."""
 
@@ -127,49 +136,34 @@ class Api:
             **query,
         }
         # Half as long again as the server's own end: a stream that is silent for longer than that is dead.
-        return WatchStream(self._send("GET", path, query=wanted, timeout=(CONNECT_TIMEOUT_S, timeout_s * 1.5)))
+        return WatchStream(self._send("GET", path, query=wanted, timeout_s=(CONNECT_TIMEOUT_S, timeout_s * 1.5)))
 
-    def _call(
-        self,
-        verb: str,
-        path: str,
-        *,
-        query: Mapping[str, str | int] | None = None,
-        body: Json | None = None,
-        content_type: str = "application/json",
-    ) -> Json:
-        response = self._send(verb, path, query=query, body=body, content_type=content_type)
+    def _call(self, verb: str, path: str, **parts: Unpack[_Parts]) -> Json:
+        response = self._send(verb, path, **parts)
         try:
             answer: Json = json.loads(response.data)
         except (ValueError, urllib3.exceptions.HTTPError) as error:
             raise KubernetesError(f"Kubernetes: half an answer to {verb} {path}: {error}") from error
         return answer
 
-    def _send(
-        self,
-        verb: str,
-        path: str,
-        *,
-        query: Mapping[str, str | int] | None = None,
-        body: Json | None = None,
-        content_type: str = "application/json",
-        timeout: float | tuple[float, float] = CALL_TIMEOUT_S,
-    ) -> urllib3.HTTPResponse:
+    def _send(self, verb: str, path: str, **parts: Unpack[_Parts]) -> urllib3.HTTPResponse:
         from kubernetes.client.exceptions import ApiException
 
         headers = {"Accept": "application/json"}
+        body = parts.get("body")
         if body is not None:
-            headers["Content-Type"] = content_type
+            headers["Content-Type"] = parts.get("content_type", "application/json")
         request = self._client.param_serialize(
             verb,
             path,
-            query_params=[(key, str(value)) for key, value in (query or {}).items()],
+            query_params=[(key, str(value)) for key, value in parts.get("query", {}).items()],
             header_params=headers,
             body=body,
             auth_settings=_AUTH,
         )
+        timeout_s = parts.get("timeout_s", CALL_TIMEOUT_S)
         try:
-            response: urllib3.HTTPResponse = self._client.call_api(*request, _request_timeout=timeout).response
+            response: urllib3.HTTPResponse = self._client.call_api(*request, _request_timeout=timeout_s).response
             if response.status >= 300:
                 raise _refused(verb, path, response.status, response.data)
         except (urllib3.exceptions.HTTPError, OSError, ApiException) as error:
