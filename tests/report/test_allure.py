@@ -15,16 +15,12 @@ from shiftproof.errors import UserError
 from shiftproof.report.allure import read_results, record_test, write_environment, writing
 
 DRILLS = """
-from pathlib import Path
 from fakes.report_runs import failed
-from shiftproof.report.allure import attach_result, record_test
-from shiftproof.report.page import write_page
+from shiftproof.report.allure import record_test
 
 def test_deploy(tmp_path):
     result, history, _ = failed(tmp_path)
-    write_page(result, history)
     record_test("payments", 0, 25, result.findings)
-    attach_result(result)
 """
 
 
@@ -54,14 +50,6 @@ def test_claims_are_steps_in_allures_own_colours(results: Path) -> None:
     labels = {(label["name"], label["value"]) for label in result["labels"]}
     assert ("feature", "payments: legacy 100% -> cluster 25%") in labels
     assert ("tag", "outage") in labels
-
-
-def test_the_verdict_and_the_page_are_attached(results: Path) -> None:
-    (result,) = read_results(results)
-    files = {one["name"]: results / one["source"] for one in result["attachments"]}
-    assert set(files) == {"verdict.json", "index.html"}
-    assert json.loads(files["verdict.json"].read_text())["verdict"] == "FAIL"
-    assert files["index.html"].read_text().startswith("<!doctype html>")
 
 
 def test_a_lost_attachment_is_noticed(results: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import getpass
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,7 +108,7 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
     os.environ[INFRA_ENV] = str(request.infra_dir.resolve())
     refuse_in_peak(settings.platform, settings.target, datetime.now(UTC))
     defect = read_defect(request.defect) if request.defect is not None else None
-    with exclusive(f"gate {request.service} --to {request.to_pct}"):
+    with _tidy(settings.run_dir), exclusive(f"gate {request.service} --to {request.to_pct}"):
         _say_recovered(view, settings)
         require_whole(settings.target)
         scope = scope_of(settings.target)
@@ -122,6 +122,16 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
         session = GateSession(settings, parts, clock, journal, view)
         with _put_back(settings), planted(defect, settings.target, journal, settings.service), session:
             yield Opened(settings, session, experiments)
+
+
+@contextmanager
+def _tidy(run_dir: Path) -> Iterator[None]:
+    """A run that left nothing leaves no folder either."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # it is not empty, as usual
+            run_dir.rmdir()
 
 
 @contextmanager

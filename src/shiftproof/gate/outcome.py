@@ -43,6 +43,7 @@ def write_outcome(outcome: Outcome, settings: GateSettings) -> None:
             write_parquet(settings.run_dir / "events.parquet", table)
             write_timeline(settings.run_dir / "timeline.jsonl", history.timeline)
         if outcome.result is not None and outcome.error is None:
+            settings.run_dir.mkdir(parents=True, exist_ok=True)
             if (settings.run_dir / ALLURE_FOLDER).is_dir():
                 write_environment(settings.run_dir / ALLURE_FOLDER, outcome.result)
             write_page(

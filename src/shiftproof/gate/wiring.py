@@ -8,7 +8,7 @@ from shiftproof.adapters import elbv2, haproxy, kubernetes
 from shiftproof.adapters.chaostoolkit import ChaosToolkitFaults
 from shiftproof.adapters.customers import CustomersLoad
 from shiftproof.adapters.locust import LocustLoad, customers_plan_for, plan_for
-from shiftproof.errors import UserError
+from shiftproof.errors import RefusedError, UserError
 from shiftproof.gate.clock import RunClock
 from shiftproof.gate.config import experiments_dir
 from shiftproof.gate.parts import Parts
@@ -21,6 +21,11 @@ LONGEST_RUN_S = 1800.0  # the load ends itself after this, whatever became of us
 def connect(settings: GateSettings, journal: Journal, clock: RunClock, anchor_ns: int) -> Parts:
     """Adapters for this target. `clock` may cut a drill short; threads get one that never does."""
     service, target = settings.service, settings.target
+    if target.kind != "lab":
+        # Traffic that stands for customers is made up in the lab; elsewhere it would be real writes on the real rule.
+        raise RefusedError(
+            f"target {target.name} is no lab: a gate there needs an observer of real customers, which is not built yet"
+        )
     if target.access_log is None:
         raise UserError(f"target {target.name} names no access_log", hint=f"add it to infra/targets/{target.name}.yaml")
     plain_clock = RunClock(anchor_ns)

@@ -18,7 +18,7 @@ from allure_commons import plugin_manager
 from shiftproof.errors import UserError
 from shiftproof.model.result import RunResult
 from shiftproof.model.verdict import Finding, Verdict
-from shiftproof.report.verdict_file import PAGE_FILE, VERDICT_FILE, dump, plain, verdict_json, write_atomic
+from shiftproof.report.verdict_file import dump, plain, write_atomic
 from shiftproof.report.words import CULPRIT, HINT, WHERE, clean, said, step
 
 allure: Any = _allure  # half of it is untyped
@@ -56,16 +56,6 @@ def record_test(service: str, from_pct: int, to_pct: int, findings: Sequence[Fin
         allure.dynamic.tag(claim)
     for finding in findings:
         _record(finding)
-
-
-def attach_result(result: RunResult) -> None:
-    """Attach the verdict file, and the page where it has been written already. Call within a test or a fixture."""
-    if not writing():
-        return
-    allure.attach(dump(verdict_json(result)), VERDICT_FILE, allure.attachment_type.JSON)
-    page = result.run_dir / PAGE_FILE
-    if page.is_file():
-        allure.attach.file(str(page), PAGE_FILE, allure.attachment_type.HTML)
 
 
 def write_environment(folder: Path, result: RunResult) -> None:
