@@ -37,13 +37,14 @@ def write_outcome(outcome: Outcome, settings: GateSettings) -> None:
     """Write all files of the run. Raises SetupError when they cannot be written: such a verdict opens nothing."""
     try:
         case = outcome.case
+        if case is not None or outcome.result is not None:
+            settings.run_dir.mkdir(parents=True, exist_ok=True)
         if case is not None:
             history = case.history
             table = EventTable(history.events, history.operations, history.servers)
             write_parquet(settings.run_dir / "events.parquet", table)
             write_timeline(settings.run_dir / "timeline.jsonl", history.timeline)
         if outcome.result is not None and outcome.error is None:
-            settings.run_dir.mkdir(parents=True, exist_ok=True)
             if (settings.run_dir / ALLURE_FOLDER).is_dir():
                 write_environment(settings.run_dir / ALLURE_FOLDER, outcome.result)
             write_page(
