@@ -29,6 +29,7 @@ def test_the_door_shows_what_it_should() -> None:
         "OutageSpan",
         "Pairs",
         "PhaseCount",
+        "REQUIRED_PHASES",
         "SideColumns",
         "claim",
         "claim_names",
