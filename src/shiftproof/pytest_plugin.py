@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _become_gate(config: pytest.Config) -> None:
     """Register the gate, unless `shiftproof gate` did already with a view of its own."""
     from shiftproof.gate.hooks import GatePlugin
-    from shiftproof.gate.opening import Request, target_of
+    from shiftproof.gate.request import Request, target_of
     from shiftproof.gate.world import enter
 
     if config.pluginmanager.has_plugin(GatePlugin.NAME):

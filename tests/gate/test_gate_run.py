@@ -19,8 +19,8 @@ from fakes.world import CLEANED, World
 from shiftproof.errors import LoadError, LockHeldError, ServiceFault, SetupError
 from shiftproof.gate import opening, preflight
 from shiftproof.gate.hooks import GatePlugin
-from shiftproof.gate.opening import Request
 from shiftproof.gate.outcome import Outcome
+from shiftproof.gate.request import Request
 from shiftproof.gate.settings import Depth
 from shiftproof.gate.undo import HANDLERS
 from shiftproof.model.event import Side

@@ -13,6 +13,8 @@ from scipy import stats
 from shiftproof.judge.sequential import (
     Decision,
     Sprt,
+    binomial_at_least,
+    binomial_at_most,
     excess_p,
     least_rate,
     mcnemar,
@@ -220,3 +222,9 @@ def test_excess_compares_with_the_base_or_a_rate() -> None:
     assert excess_p(10, 1000, 0, 2000, 0.001) == pytest.approx((1 / 3) ** 10)
     assert excess_p(5, 1000, 10, 2000, 0.001) > 0.5
     assert excess_p(2, 1000, 0, 0, 0.001) == pytest.approx(float(stats.binom.sf(1, 1000, 0.001)))
+
+
+@given(st.integers(0, 400), st.integers(0, 400), st.floats(0.0001, 0.9999))
+def test_binomial_tails_are_scipys(k: int, n: int, p: float) -> None:
+    assert binomial_at_least(k, n, p) == pytest.approx(float(stats.binom.sf(k - 1, n, p)), rel=1e-9, abs=1e-300)
+    assert binomial_at_most(k, n, p) == pytest.approx(float(stats.binom.cdf(k, n, p)), rel=1e-9, abs=1e-300)

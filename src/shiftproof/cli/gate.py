@@ -34,7 +34,7 @@ def gate(  # noqa: PLR0913, PLR0917 (a command has the options that it has)
 
     Exit code: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not run.
     """
-    from shiftproof.gate.opening import Request, check_request, target_of
+    from shiftproof.gate.request import Request, check_request, target_of
     from shiftproof.gate.run import dry_run_gate, run_gate
     from shiftproof.gate.world import enter
 

@@ -9,9 +9,10 @@ import pytest
 
 from shiftproof.errors import ServiceFault, SetupError, ShiftproofError, UserError
 from shiftproof.gate.integrity import Integrity
-from shiftproof.gate.opening import Opened, Request, open_gate
+from shiftproof.gate.opening import Opened, open_gate
 from shiftproof.gate.outcome import COULD_NOT_RUN, Outcome, write_outcome
 from shiftproof.gate.rehearsal import ClaimFailed
+from shiftproof.gate.request import Request
 from shiftproof.gate.session import GateSession
 from shiftproof.gate.signals import ends_as_interrupted, undisturbed
 from shiftproof.ports import Experiment

@@ -7,50 +7,27 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from shiftproof.adapters.targets import INFRA_ENV
-from shiftproof.errors import SetupError, UserError
+from shiftproof.errors import SetupError
 from shiftproof.gate.clock import RunClock, take_anchor
-from shiftproof.gate.config import config_hash, experiments_dir, find_target, read_platform, service
+from shiftproof.gate.config import config_hash, experiments_dir, read_platform, service
 from shiftproof.gate.defects import planted, read_defect
-from shiftproof.gate.identity import new_run_id
+from shiftproof.gate.request import Request, check_request, target_of
 from shiftproof.gate.session import GateSession
 from shiftproof.gate.settings import FULL, QUICK, GateSettings
 from shiftproof.gate.undo import recover_all
 from shiftproof.gate.wiring import connect
 from shiftproof.gate.world import require_whole, scope_of
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
 from shiftproof.ports import Experiment
 from shiftproof.report.live import View
 from shiftproof.safety.journal import Journal, journal_dir
 from shiftproof.safety.lock import exclusive
 from shiftproof.safety.windows import refuse_in_peak
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the person asked for, before anything was read."""
-
-    service: str
-    to_pct: int
-    target: str = "lab"
-    infra_dir: Path = Path("infra")
-    run_dir: Path | None = None  # None: a new folder below reports/
-    quick: bool = False
-    seed: int | None = None
-    operator: str = ""
-    ticket: str = ""
-    defect: Path | None = None
-    run_id: str = field(default_factory=new_run_id)
-    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    @property
-    def folder(self) -> Path:
-        """Where this run leaves its files."""
-        return self.run_dir or Path("reports") / f"{self.asked_at:%Y%m%d-%H%M%S}-{self.service}-{self.run_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +37,6 @@ class Opened:
     settings: GateSettings
     session: GateSession
     experiments: list[Experiment]
-
-
-def target_of(request: Request) -> Target:
-    """The target's file; raises UserError for an unknown one."""
-    return find_target(request.infra_dir, request.target)
-
-
-def check_request(request: Request) -> None:
-    """What can be known to be wrong without a lab: raises UserError or ConfigError."""
-    if not 0 <= request.to_pct <= 100:
-        raise UserError(f"--to {request.to_pct}: a weight is 0 to 100 percent")
-    service(read_platform(request.infra_dir), request.service)
-    target_of(request)
-    if request.defect is not None:
-        read_defect(request.defect)
 
 
 def settings_for(request: Request) -> GateSettings:

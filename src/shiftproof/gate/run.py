@@ -10,10 +10,11 @@ import pytest
 
 from shiftproof.errors import SetupError, UserError
 from shiftproof.gate.hooks import GatePlugin
-from shiftproof.gate.opening import Opened, Request, open_gate
+from shiftproof.gate.opening import Opened, open_gate
 from shiftproof.gate.outcome import ALLURE_FOLDER
 from shiftproof.gate.preflight import CHANGING, CHECKS
 from shiftproof.gate.rehearsal import ClaimFailed
+from shiftproof.gate.request import Request
 from shiftproof.gate.undo import recover_all
 from shiftproof.model.platform import Target
 from shiftproof.model.verdict import Verdict

@@ -19,7 +19,7 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special  # not scipy.stats: importing that takes 4 s of every gate
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -267,5 +267,17 @@ def excess_p(k: int, n: int, base_k: int, base_n: int, base_rate: float) -> floa
     if k == 0:
         return 1.0
     if base_n == 0:
-        return float(stats.binom.sf(k - 1, n, base_rate))
-    return float(stats.binom.sf(k - 1, k + base_k, n / (n + base_n)))
+        return binomial_at_least(k, n, base_rate)
+    return binomial_at_least(k, k + base_k, n / (n + base_n))
+
+
+def binomial_at_least(k: int, n: int, p: float) -> float:
+    """P(X >= k) of X ~ Binomial(n, p), exact: the regularised incomplete beta function I_p(k, n - k + 1)."""
+    if k <= 0:
+        return 1.0
+    return float(special.betainc(k, n - k + 1, p)) if k <= n else 0.0
+
+
+def binomial_at_most(k: int, n: int, p: float) -> float:
+    """P(X <= k) of X ~ Binomial(n, p), exact."""
+    return 1.0 if k >= n else float(special.betaincc(k + 1, n - k, p)) if k >= 0 else 0.0

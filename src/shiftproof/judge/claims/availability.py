@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from scipy import stats
 
 from shiftproof.judge.case import Case
 from shiftproof.judge.claims.common import (
@@ -30,6 +29,7 @@ from shiftproof.judge.pairing import Bools, Ints
 from shiftproof.judge.registry import claim
 from shiftproof.judge.sequential import (
     MIN_ERRORS,
+    binomial_at_least,
     excess_p,
     least_rate,
     mcnemar,
@@ -138,7 +138,7 @@ def _elsewhere(case: Case, name: str, rows: Ints, in_budget: int) -> Finding:
         reason = f"no complete pair{outside}, so nothing is known."
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)
     acceptable = case.objectives.availability.acceptable
-    if t >= MIN_ERRORS and t > 2 * c and float(stats.binom.sf(t - 1, n, acceptable)) < _DOUBT:
+    if t >= MIN_ERRORS and t > 2 * c and binomial_at_least(t, n, acceptable) < _DOUBT:
         data |= told(culprits_of(case, rows[treatment]))
         reason = f"{said}{outside}: more than {percent(acceptable)} would give, too few to be sure."
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)

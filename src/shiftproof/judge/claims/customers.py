@@ -13,11 +13,10 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from scipy import stats
 
 from shiftproof.judge.case import Case
 from shiftproof.judge.registry import claim
-from shiftproof.judge.sequential import MIN_ERRORS, excess_p
+from shiftproof.judge.sequential import MIN_ERRORS, binomial_at_least, excess_p
 from shiftproof.judge.words import count, percent
 from shiftproof.model.history import CustomersReport, PhaseKind
 from shiftproof.model.verdict import Finding, Verdict
@@ -67,11 +66,11 @@ def _failed(case: Case, customers: CustomersReport) -> Finding:
         said += f" ({shared:,} in seconds in which the pinned legacy side failed too: a shared cause)"
     rate = case.objectives.availability.unacceptable
     p = excess_p(alone, max(1, ours_n), others, others_n, rate)
-    beyond = float(stats.binom.sf(alone - 1, max(1, ours_n), rate)) if alone else 1.0
+    beyond = binomial_at_least(alone, max(1, ours_n), rate) if alone else 1.0
     if alone >= MIN_ERRORS and p <= case.alpha and beyond <= case.alpha_share:
         return Finding(_NAME, "run", Verdict.FAIL, f"{said}: the gate itself did harm.", data)
     acceptable = case.objectives.availability.acceptable
-    doubt = float(stats.binom.sf(customers.failed - 1, customers.requests, acceptable)) < _DOUBT
+    doubt = binomial_at_least(customers.failed, customers.requests, acceptable) < _DOUBT
     if doubt or ours >= MIN_ERRORS:
         why = "" if shared and alone < MIN_ERRORS else ": it is not clear why"
         return Finding(_NAME, "run", Verdict.INCONCLUSIVE, f"{said}{why}.", data)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from shiftproof.judge.case import Case
 from shiftproof.judge.pairing import Bools, Ints
+from shiftproof.judge.sequential import binomial_at_least, binomial_at_most
 from shiftproof.model.history import Phase
 
 #: So unlikely a share is no chance: the weights have no effect.
@@ -46,7 +46,8 @@ def followed(case: Case, index: int, phase: Phase) -> Followed:
 
 
 def fits(k: int, n: int, pct: float) -> bool:
-    """Whether k of n on the cluster side can be pct percent at all (exact binomial, two-sided)."""
+    """Whether k of n on the cluster side can be pct percent at all (exact binomial, the smaller tail doubled)."""
     if pct in (0, 100):
         return k == n * pct / 100
-    return bool(stats.binomtest(k, n, pct / 100).pvalue > IMPOSSIBLE) if n else True
+    share = pct / 100
+    return 2 * min(binomial_at_least(k, n, share), binomial_at_most(k, n, share)) > IMPOSSIBLE if n else True

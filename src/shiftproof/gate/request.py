@@ -1,0 +1,52 @@
+"""What a person asked for, and what can be known to be wrong with it before there is a lab. Quick to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shiftproof.errors import UserError
+from shiftproof.gate.config import find_target, read_platform, service
+from shiftproof.gate.identity import new_run_id
+from shiftproof.model.platform import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the person asked for, before anything was read."""
+
+    service: str
+    to_pct: int
+    target: str = "lab"
+    infra_dir: Path = Path("infra")
+    run_dir: Path | None = None  # None: a new folder below reports/
+    quick: bool = False
+    seed: int | None = None
+    operator: str = ""
+    ticket: str = ""
+    defect: Path | None = None
+    run_id: str = field(default_factory=new_run_id)
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def folder(self) -> Path:
+        """Where this run leaves its files."""
+        return self.run_dir or Path("reports") / f"{self.asked_at:%Y%m%d-%H%M%S}-{self.service}-{self.run_id}"
+
+
+def target_of(request: Request) -> Target:
+    """The target's file; raises UserError for an unknown one."""
+    return find_target(request.infra_dir, request.target)
+
+
+def check_request(request: Request) -> None:
+    """What can be known to be wrong without a lab: raises UserError or ConfigError."""
+    if not 0 <= request.to_pct <= 100:
+        raise UserError(f"--to {request.to_pct}: a weight is 0 to 100 percent")
+    service(read_platform(request.infra_dir), request.service)
+    target_of(request)
+    if request.defect is not None:
+        from shiftproof.gate.defects import read_defect
+
+        read_defect(request.defect)
