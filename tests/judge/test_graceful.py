@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from fakes.judge_cases import case_of, not_passed, the
 
-from shiftproof.judge import explain, judge_all
+from shiftproof.judge import judge_all
 from shiftproof.model.event import Failure, Side
 from shiftproof.model.history import PhaseKind, Source
-from shiftproof.model.verdict import Verdict
+from shiftproof.model.verdict import Verdict, merge
 from shiftproof.testing import RunBuilder, clean_run
 
 
@@ -35,11 +35,10 @@ def leaving_pod(run: RunBuilder, repeat: int = 2) -> RunBuilder:
 
 def test_a_clean_run_passes_with_its_sample_size() -> None:
     case = case_of(clean_run())
-    said = explain(judge_all(case), case)
-    assert said.verdict is Verdict.PASS
-    assert (
-        said.sentence == "Nothing a customer could notice: 0 of 12,600 graceful pairs attributed (below 0.037% at 99%)."
-    )
+    findings = judge_all(case)
+    assert merge(finding.verdict for finding in findings) is Verdict.PASS
+    (pooled,) = [f for f in findings if f.claim == "availability" and f.phase == "run"]
+    assert pooled.reason == "0 of 12,600 attributed: below 0.037% at 99% confidence, all graceful pairs."
 
 
 def test_one_failure_on_nothing_that_was_leaving_is_a_doubt() -> None:

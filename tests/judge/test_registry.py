@@ -23,7 +23,6 @@ def _tidy() -> Iterator[None]:
 def test_the_door_shows_what_it_should() -> None:
     assert sorted(shiftproof.judge.__all__) == [
         "Case",
-        "Explanation",
         "Judge",
         "LiveJudge",
         "OutageSpan",
@@ -33,7 +32,6 @@ def test_the_door_shows_what_it_should() -> None:
         "SideColumns",
         "claim",
         "claim_names",
-        "explain",
         "find_outages",
         "forget_claim",
         "judge_all",

@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from shiftproof.errors import LoadError, MeasureError, ShiftproofError
 from shiftproof.judge import LiveJudge, PhaseCount
 from shiftproof.model.event import Events, no_events
+from shiftproof.model.history import Budget, PhaseKind
 from shiftproof.ports import RunningLoad
-
-if TYPE_CHECKING:
-    from shiftproof.gate.phases import OpenPhase
 
 _LOG = logging.getLogger(__name__)
 
@@ -94,9 +91,9 @@ class Monitor:
         """Share of requests that our own load sent more than 20 ms late, in percent."""
         return 100 * self._late / self._records if self._records else 0.0
 
-    def phase_started(self, phase: OpenPhase) -> None:
+    def phase_started(self, name: str, kind: PhaseKind, repeat: int, start_ns: int, budget: Budget | None) -> None:
         with self._lock:
-            self._live.phase_starts(phase.name, phase.kind, phase.repeat, phase.start_ns, phase.budget)
+            self._live.phase_starts(name, kind, repeat, start_ns, budget)
 
     def action_started(self, t_ns: int) -> None:
         with self._lock:

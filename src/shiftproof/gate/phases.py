@@ -108,7 +108,7 @@ class Phases:
         self._open = opened
         self._load.triples(kind in (PhaseKind.SHIFT, PhaseKind.ROLLBACK))
         self._notes.add("phase.start", f"phase/{name}", repeat=repeat, phase_kind=str(kind))
-        self._monitor.phase_started(opened)
+        self._monitor.phase_started(name, kind, repeat, opened.start_ns, budget)
         self._on_start(opened)
         try:
             yield opened

@@ -2,14 +2,12 @@
 
     case = make_case(history, objectives)
     findings = judge_all(case)
-    why = explain(findings, case)
 
 A claim of your own: `@claim("name")` over a function from Case to findings.
 """
 
 from shiftproof.judge import claims as _claims  # noqa: F401  (registers the built-in claims)
 from shiftproof.judge.case import REQUIRED_PHASES, Case, make_case
-from shiftproof.judge.explain import Explanation, explain
 from shiftproof.judge.live import LiveJudge, PhaseCount
 from shiftproof.judge.outages import OutageSpan, find_outages, outages_of
 from shiftproof.judge.pairing import Pairs, SideColumns, pair_up
@@ -19,7 +17,6 @@ from shiftproof.judge.sequential import ruled_out_rate
 __all__ = [
     "REQUIRED_PHASES",
     "Case",
-    "Explanation",
     "Judge",
     "LiveJudge",
     "OutageSpan",
@@ -28,7 +25,6 @@ __all__ = [
     "SideColumns",
     "claim",
     "claim_names",
-    "explain",
     "find_outages",
     "forget_claim",
     "judge_all",
