@@ -3,13 +3,14 @@ SHELL := /bin/sh
 BIN := .venv/bin
 CACHE := $(or $(SHIFTPROOF_CACHE),$(HOME)/.cache/shiftproof)
 
-.PHONY: help setup gate test check format clean-lab
+.PHONY: help setup gate test check format bench clean-lab
 
 help:
 	@echo 'make setup      install and build all that is missing (does nothing when all is there)'
 	@echo 'make gate       set up, start the lab, and judge: may payments go to 25%?'
 	@echo 'make test       set up, check the code, run all tests'
 	@echo 'make check      ruff, mypy, import-linter'
+	@echo 'make bench      measure: events, outages, load, lab up (no lab may be up); gates: benchmarks/gate.py'
 	@echo 'make clean-lab  stop the lab and delete what set-up built'
 
 setup:
@@ -31,6 +32,12 @@ format:
 
 test: setup check
 	$(BIN)/pytest tests
+
+bench: setup
+	$(BIN)/python benchmarks/events.py
+	$(BIN)/python benchmarks/outage_length.py
+	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/lab_up.py
 
 clean-lab:
 	-$(BIN)/shiftproof lab down
