@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from shiftproof.lab.enter import RunningLab, find_lab, require_lab
+
+# A shell starts its background jobs with SIGINT ignored, and whoever ignores it passes that on: tests of Ctrl-C would
+# then wait for ever, depending on who started them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def shiftproof(*words: str, within_s: float = 120.0) -> subprocess.CompletedProcess[str]:
