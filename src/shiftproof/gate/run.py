@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import sys
+from contextlib import redirect_stderr
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from shiftproof.report.verdict_file import VERDICT_FILE, write_verdict
 from shiftproof.safety.lock import exclusive
 
 SUITES = "suites"
+JUNIT_FILE = "junit.xml"
 
 
 def run_gate(request: Request, json: str | None, only: str, marked: str) -> int:
@@ -34,11 +38,18 @@ def run_gate(request: Request, json: str | None, only: str, marked: str) -> int:
     arguments += ["-o", "addopts=--import-mode=importlib"]  # nothing that a project's own settings would add
     arguments += ["--shiftproof-service", request.service, "--shiftproof-to", str(request.to_pct)]
     arguments += ["--alluredir", str(request.folder / ALLURE_FOLDER)]
-    arguments += ["--junitxml", str(request.folder / "junit.xml")]
+    arguments += ["--junitxml", str(request.folder / JUNIT_FILE)]
     arguments += ["-k", only] if only else []
     arguments += ["-m", marked] if marked else []
-    pytest.main(arguments, plugins=[plugin])
+    said = io.StringIO()
+    with redirect_stderr(said):  # what ends a run is said once, by us; the view has a terminal of its own
+        pytest.main(arguments, plugins=[plugin])
     outcome = plugin.outcome
+    if outcome.result is None:
+        _drop_reports_of_nothing(request.folder)
+    wrong = [line.removeprefix("ERROR: ") for line in said.getvalue().splitlines() if line.startswith("ERROR: ")]
+    if wrong:
+        raise UserError(wrong[0], hint="check -k and -m")
     if outcome.error is not None:
         raise outcome.error
     if outcome.result is None:
@@ -84,6 +95,12 @@ def _forget_old_verdict(request: Request, json: str | None) -> None:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _drop_reports_of_nothing(folder: Path) -> None:
+    """A gate that was refused leaves no folder, though pytest's own reports were opened in it."""
+    if folder.is_dir() and all(path.name in (JUNIT_FILE, ALLURE_FOLDER) for path in folder.iterdir()):
+        shutil.rmtree(folder)
 
 
 def run_recover(target: Target) -> int:
