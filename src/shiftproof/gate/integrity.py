@@ -50,8 +50,11 @@ class Integrity:
             self._add(name, Verdict.INCONCLUSIVE, f"{name} broke: {type(error).__name__}: {error}")
 
     def closing_findings(self, *, failed_early: bool) -> list[Finding]:
-        """Findings of the suites as a whole. After an early FAIL what did not run needs no excuse."""
-        findings = list(self.findings)
+        """Findings of the suites as a whole.
+
+        After a FAIL of the judges what did not run needs no excuse, and the drill that it ended need not say it again.
+        """
+        findings = [f for f in self.findings if not (failed_early and f.verdict is Verdict.FAIL)]
         if self.deselected and not failed_early:
             reason = f"left out: {', '.join(sorted(self.deselected))}; only the whole suite can pass"
             findings.append(Finding(CLAIM, "run", Verdict.INCONCLUSIVE, reason))

@@ -41,8 +41,13 @@ def with_place(finding: Finding, service: Service, infra_dir: Path) -> Finding:
     if finding.verdict is not Verdict.FAIL or place is None:
         return finding
     for path, node in _deployments(infra_dir / service.manifests, service.deployment):
-        return replace(finding, data={**finding.data, "where": f"{path}:{line_of(node, place)}"})
+        return replace(finding, data={**finding.data, "where": f"{_shown(path)}:{line_of(node, place)}"})
     return finding
+
+
+def _shown(path: Path) -> Path:
+    """As somebody in the working folder would open it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _place(finding: Finding) -> Place | None:
