@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -273,9 +272,3 @@ def _surge(strategy: Json, replicas: int) -> int:
     if isinstance(value, str) and value.endswith("%"):
         return math.ceil(int(value[:-1]) * replicas / 100)
     return int(value)
-
-
-def pods_of(api: Api, namespace: str, deployment: str) -> Sequence[Json]:
-    """The live pods of a Deployment. Raises KubernetesError when there is no such Deployment."""
-    found = api.get(paths.deployment(namespace, deployment))
-    return api.items(paths.pods(namespace), labelSelector=paths.selector_text(found["spec"]["selector"]))
