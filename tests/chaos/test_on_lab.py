@@ -15,7 +15,7 @@ from fakes.clock import wait_until
 
 from shiftproof.lab.enter import RunningLab
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 DRIVER = Path(__file__).with_name("lab_driver.py")
 ROOT = DRIVER.parents[2]
@@ -118,11 +118,12 @@ def test_a_gate_killed_while_a_node_is_away_brings_it_back(lab: RunningLab, tmp_
     journal = tmp_path / "state" / "journal"
     with start(tmp_path, "node-loss") as driver:
         wait_until(lambda: any(journal.glob("*.json")), within_s=120)
-        wait_until(lambda: bool(_away(lab)), within_s=10)
+        wait_until(lambda: bool(_away(lab)), within_s=60)
         driver.send_signal(signal.SIGKILL)
-        driver.wait(10)
-    wait_until(lambda: not _away(lab), within_s=30)
-    wait_until(lambda: not any(journal.glob("*.json")), within_s=30)
+        driver.wait(60)
+    # The node's own lease is 40 s; a busy machine then starts a container runtime and a kubelet as slowly as it likes.
+    wait_until(lambda: not _away(lab), within_s=150)
+    wait_until(lambda: not any(journal.glob("*.json")), within_s=60)
     drive(tmp_path, "pod-delete")  # and all is well enough for the next
 
 
