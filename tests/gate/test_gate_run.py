@@ -133,6 +133,7 @@ def test_a_clean_world_passes(gate: Gate, world: World, tmp_path: Path) -> None:
     written = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert written["verdict"] == "PASS"
     assert written["customers"] == {"requests": 1000, "failed": 0}
+    assert written["run"]["load_s"] > sum(row.seconds for row in outcome.result.phases if row.pairs) > 0
     assert {claim["name"] for claim in written["claims"]} >= {"availability", "outage", "deploy", "rollback"}
     for name in ("index.html", "events.parquet", "timeline.jsonl"):
         assert (tmp_path / "run" / name).stat().st_size > 0
@@ -153,6 +154,8 @@ def test_a_total_outage_of_the_cluster_fails_within_the_steady_phase(gate: Gate,
     assert outcome.exit_code == 1
     assert outcome.result is not None
     assert [row.name for row in outcome.result.phases if row.name != "preflight"] == ["steady"]
+    assert outcome.result.run.load_s is not None
+    assert 0 < outcome.result.run.load_s < SMALL.steady_s
 
 
 def test_a_failure_of_both_sides_is_not_blamed_on_the_cluster(gate: Gate, world: World) -> None:
@@ -184,6 +187,7 @@ def test_a_sick_legacy_side_fails_before_any_load(gate: Gate, world: World) -> N
     assert outcome.exit_code == 1
     assert outcome.result is not None
     assert outcome.result.requests.pairs == 0
+    assert outcome.result.run.load_s == 0
     assert world.running.made == 0
 
 

@@ -18,8 +18,8 @@ def new_run_id() -> str:
     return secrets.token_hex(3)
 
 
-def run_info(settings: GateSettings, workload: WorkloadState | None) -> RunInfo:
-    """Digests name what was proven: the images that run, and the live manifests."""
+def run_info(settings: GateSettings, workload: WorkloadState | None, load_s: float) -> RunInfo:
+    """Digests name what was proven: the images that run, and the live manifests. load_s: of load, until decided."""
     digests = {}
     if workload is not None:
         digests = {f"image {number}": image for number, image in enumerate(workload.image_ids, 1)}
@@ -34,6 +34,7 @@ def run_info(settings: GateSettings, workload: WorkloadState | None) -> RunInfo:
         seed=settings.seed,
         quick=settings.quick,
         defect=settings.defect.stem if settings.defect is not None else None,
+        load_s=load_s,
     )
 
 

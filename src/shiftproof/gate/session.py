@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
 
-from shiftproof.errors import ShiftproofError
+from shiftproof.errors import ServiceFault, ShiftproofError
 from shiftproof.gate.clock import RunClock
 from shiftproof.gate.drills import ChaosDrills, ClusterDrills, RouterDrills
 from shiftproof.gate.identity import run_info
@@ -53,6 +53,7 @@ class GateSession:
         self._underway: Underway | None = None
         self._undo = ExitStack()
         self._began_with: WorkloadState | None = None
+        self._decided_ns: int | None = None
         self.from_pct = 0
 
     def __enter__(self) -> GateSession:
@@ -114,7 +115,7 @@ class GateSession:
             self._show,
             lambda phase: self._view.phase_started(phase.name, phase.repeat, phase.of),
         )
-        self._clock.watch(self._underway.monitor.checkpoint)
+        self._clock.watch(self._checkpoint)
         return self._underway
 
     @cached_property
@@ -141,6 +142,7 @@ class GateSession:
         """Stop the load, judge everything, and conclude. Call it inside the `with`; writes no file."""
         findings: list[Finding] = list(self._checks)
         case: Case | None = None
+        self._note_decided()
         if self._underway is not None:
             self._underway.close()
             case = self._case(self._underway.history())
@@ -150,11 +152,29 @@ class GateSession:
         findings += changed
         failed = any(finding.verdict is Verdict.FAIL for finding in findings)
         findings += self._unchecked(failed_early=failed) + self.integrity.closing_findings(failed_early=failed)
-        info = run_info(self.settings, workload)
+        info = run_info(self.settings, workload, self._load_s(case))
         result = conclude(self.settings, self.from_pct, self._began, findings, case, info)
         return result, case
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _checkpoint(self) -> None:
+        """Raises what the monitor has found."""
+        try:
+            self.underway.monitor.checkpoint()
+        except ServiceFault:
+            self._note_decided()
+            raise
+
+    def _note_decided(self) -> None:
+        """The first call counts: what follows a decision (a fault's undo) took time, but no evidence was needed."""
+        self._decided_ns = self._decided_ns or self._clock.now_ns()
+
+    def _load_s(self, case: Case | None) -> float:
+        """Seconds from the first request to the decision."""
+        if case is None or self._decided_ns is None or not len(case.history.events):
+            return 0.0
+        return max(0.0, (self._decided_ns - int(case.history.events["intended_ns"][0])) / 1e9)
 
     def _promise_cleanup(self) -> None:
         """Our traffic writes: the journal holds the promise to remove it, kept at the end or by `recover`."""
@@ -228,6 +248,8 @@ class GateSession:
         underway.wait_for_answers()
         case = self._case(underway.history())
         findings = tuple(finding for finding in judge_all(case, claims) if finding.phase in phases)
+        if any(finding.verdict is Verdict.FAIL for finding in findings):
+            self._note_decided()
         record_test(self.settings.service.name, self.from_pct, self.settings.to_pct, findings)
         for name in phases:
             self._view.phase_ended(phase_row(name, case, [f for f in findings if f.phase == name]))

@@ -31,7 +31,8 @@ class CustomerCount:
 class RunInfo:
     """Who ran what, with which inputs. digests: name to "sha256:…"; versions: name to version.
 
-    quick: a PASS rules out 1% only. defect: the defect that was planted on purpose, if one was.
+    quick: a PASS rules out 1% only. defect: the defect that was planted on purpose, if one was. load_s: seconds of load
+    until the verdict was decided (0.0: before the first request); None in runs of before this was kept.
     """
 
     id: str
@@ -43,6 +44,7 @@ class RunInfo:
     seed: int = 0
     quick: bool = False
     defect: str | None = None
+    load_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

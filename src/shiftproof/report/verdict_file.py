@@ -98,6 +98,7 @@ def verdict_json(result: RunResult) -> dict[str, Any]:
             "seed": run.seed,
             "quick": run.quick,
             "defect": run.defect,
+            "load_s": None if run.load_s is None else round(run.load_s, 3),
         },
         "run_dir": str(result.run_dir),
     }
