@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from shiftproof.model.event import Events, Side
 from shiftproof.model.history import Budget, CustomersReport, Happening, LbRecord, LoadReport, PhaseKind
+from shiftproof.model.probe import ProbeRecord
 
 
 class Clock(Protocol):
@@ -122,6 +123,7 @@ class LoadPlan:
     clock's (added to CLOCK_MONOTONIC). max_seconds: the child ends itself after that, whatever happens.
     customers: single requests on the customers' rule instead of pairs on the rehearsal rules. jitter_share: each
     request is moved later by a random share of the interval, at most this (0: none, 1: the whole interval).
+    probes_per_s: conversations of each kind (see model.probe) that start in a second beside the pairs; 0: none.
     """
 
     base_url: str
@@ -136,6 +138,7 @@ class LoadPlan:
     anchor_ns: int
     customers: bool = False
     jitter_share: float = 0.0
+    probes_per_s: float = 0.0
 
 
 class RunningLoad(Protocol):
@@ -143,6 +146,10 @@ class RunningLoad(Protocol):
 
     def new_events(self) -> Events:
         """Records since the last call, in the order written; never half a record."""
+        ...
+
+    def new_probes(self) -> Sequence[ProbeRecord]:
+        """Conversations that ended since the last call, in the order they ended; never half a record."""
         ...
 
     def triples(self, on: bool) -> None:

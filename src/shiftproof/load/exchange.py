@@ -178,8 +178,14 @@ def _receive(sock: gsocket.socket, method: str) -> _Response:
 
 
 def _answer(response: _Response) -> Answer:
-    served_by = response.get(SERVED_BY)
-    return Answer(Failure.NONE, response.get_code(), response.body(), served_by if isinstance(served_by, str) else "")
+    served_by, content_type = response.get(SERVED_BY), response.get("content-type")
+    return Answer(
+        Failure.NONE,
+        response.get_code(),
+        response.body(),
+        served_by if isinstance(served_by, str) else "",
+        content_type if isinstance(content_type, str) else "",
+    )
 
 
 def _failure_of(error: OSError) -> Failure:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from shiftproof.model.event import Events, Side
+from shiftproof.model.probe import ProbeRecord
 
 WATCH_GAP = "watch.gap"
 """`Happening.kind` of what a watcher missed, with `data["problem"]`: it makes the run INCONCLUSIVE."""
@@ -116,7 +117,7 @@ class LoadReport:
 
     scheduled: requests that the plan asked for; recorded: records written; locust_requests and locust_failures:
     Locust's own totals; late: records sent more than 20 ms after their intended time; finished: it ended as told
-    to, and not by a crash.
+    to, and not by a crash. probes: conversations recorded; their requests are in none of the other counts.
     """
 
     scheduled: int
@@ -126,6 +127,7 @@ class LoadReport:
     late: int
     finished: bool
     problem: str | None = None
+    probes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class CustomersReport:
 class History:
     """All that the judges may look at. `events` is sorted by intended time (EVENT_DTYPE).
 
-    operations and servers: names by the indices used in events. pods: pod name by IP, all that were ever seen.
+    operations and servers: names by the indices used in events. probes: by their start.
     """
 
     started_ns: int
@@ -154,3 +156,4 @@ class History:
     lb_records: tuple[LbRecord, ...] = ()
     load: LoadReport | None = None
     customers: CustomersReport | None = None
+    probes: tuple[ProbeRecord, ...] = ()

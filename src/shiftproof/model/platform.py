@@ -10,7 +10,19 @@ import re
 from datetime import date, time
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from shiftproof.model.probe import NEVER_IGNORED, never_ignored
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,50}[a-z0-9])?$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -86,6 +98,9 @@ class Load(Strict):
 
     pairs_per_s: PositiveFloat = 150
     customers_per_s: PositiveFloat = 20
+    probes_per_s: NonNegativeFloat = Field(
+        default=2, le=10, description="conversations of each kind: parity, duplicates; 0: none, and nothing is proven"
+    )
     timeout_s: PositiveFloat = 2
     in_flight_per_side: PositiveInt = 200
     accounts_prefix: str = Field(default="test-", min_length=1, description="our accounts; customers never have them")
@@ -117,6 +132,29 @@ class Connections(Strict):
     reserved: NonNegativeInt = 10
 
 
+def _ignorable(path: str) -> str:
+    if never_ignored(path):
+        known = ", ".join(sorted(NEVER_IGNORED))
+        raise ValueError(f"{path!r} can never be ignored: fields of {known} and the HTTP status are about money")
+    return path
+
+
+class Parity(Strict):
+    """What both sides must answer alike is everything, but for what a person accepted as noise here.
+
+    ignore: paths as a finding names them, e.g. "note" or "items[].seen_at"; each leaves out that one field, never what
+    lies below it.
+    """
+
+    ignore: tuple[Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_ignorable)], ...] = ()
+
+
+class Duplicates(Strict):
+    """Each operation with {key} is sent twice. A service that has none says why that is right."""
+
+    not_applicable: str | None = Field(default=None, min_length=1, description="why nothing can be sent twice")
+
+
 class Service(Strict):
     name: Name
     namespace: Name
@@ -132,6 +170,17 @@ class Service(Strict):
     legacy_hosts_for_peak: PositiveInt = Field(
         default=1, description="healthy legacy hosts that can take everything back"
     )
+    parity: Parity = Parity()
+    duplicates: Duplicates = Duplicates()
+
+    @model_validator(mode="after")
+    def _sent_twice(self) -> Self:
+        keyed = next((one.name for one in self.load.operations if "key" in one.placeholders()), None)
+        if keyed is not None and self.duplicates.not_applicable is not None:
+            raise ValueError(
+                f"duplicates.not_applicable: operation {keyed!r} takes a {{key}}, so it can be sent twice and must be"
+            )
+        return self
 
 
 class Wave(Strict):
