@@ -138,3 +138,29 @@ def test_sides_may_come_in_any_order(seed: int) -> None:
         int(pairs.control_only[rows].sum()),
         int(pairs.both_failed[rows].sum()),
     )
+
+
+def test_a_new_side_that_is_slow_is_decided_while_it_is() -> None:
+    """Half of its requests over the threshold: no repeat has to end first."""
+    run = clean_run().slow(Side.CLUSTER, "deploy", seconds=7, latency_ms=900, share=0.9)
+    for repeat in (2, 3):
+        run.slow(Side.CLUSTER, "deploy", repeat=repeat, seconds=7, latency_ms=900, share=0.9)
+    live = LiveJudge(Objectives())
+    decided = told(run.build(), live)
+    assert decided is not None
+    assert live.decided is not None
+    assert (live.decided.claim, live.decided.phase) == ("latency", "deploy")
+    assert "took over 500 ms, 0% of the control's" in live.decided.reason
+    assert decided < run.find("pod-delete").start_ns
+
+
+def test_both_sides_slow_is_not_the_new_sides_fault() -> None:
+    run = clean_run()
+    for side in (Side.LEGACY, Side.CLUSTER):
+        run.slow(side, "steady", seconds=15, latency_ms=900, share=0.9)
+    assert told(run.build(), LiveJudge(Objectives())) is None
+
+
+def test_what_the_budget_of_a_crash_covers_is_not_slow() -> None:
+    run = clean_run().slow(Side.CLUSTER, "node-loss", after_s=1.6, seconds=7, latency_ms=1500)
+    assert told(run.build(), LiveJudge(Objectives())) is None
