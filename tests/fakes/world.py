@@ -1,21 +1,24 @@
 """A made-up world behind every port: what a gate sees is decided by one small script of failures.
 
 The load makes events as time goes by, so the real monitor, phases and judges run over it, only without a network.
+Time is that of the world's clock, which may run faster than the machine's (fakes.clock.QuickClock).
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from shiftproof.errors import MeasureError
 from shiftproof.gate.clock import RunClock, take_anchor
 from shiftproof.gate.parts import Parts
-from shiftproof.model.event import EVENT_DTYPE, Events, Failure, Side
+from shiftproof.gate.settings import Depth
+from shiftproof.model.event import EVENT_DTYPE, Events, Failure, Side, no_events
 from shiftproof.model.history import Budget, CustomersReport, Happening, LbRecord, LoadReport, PhaseKind, Source
 from shiftproof.ports import (
     Experiment,
@@ -29,6 +32,7 @@ from shiftproof.ports import (
 )
 
 RATE_PER_S = 200.0
+SMALL = Depth(ruled_out_rate=0.02, pairs_per_action=60, repeats=3, steady_s=2, soak_s=3)
 SERVERS = ("", "legacy-1", "payments-a1")
 PLAN = LoadPlan("http://198.18.0.10", RATE_PER_S, 0.2, 100, "test-", 10, ({"name": "read"},), 1, 600, 0)
 WHOLE = WorkloadState(
@@ -52,9 +56,10 @@ def clean(payload: Mapping[str, Any]) -> None:
 
 
 class FakeRouter:
-    """Weights that hold what was written, unless `stuck`."""
+    """Weights that hold what was written; traffic does not follow them while `ignored`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: RunClock) -> None:
+        self.clock = clock
         self.rules = {
             "customers": Weights(100, 0),
             "weighted": Weights(100, 0),
@@ -65,6 +70,7 @@ class FakeRouter:
         self.history: list[tuple[int, Weights]] = [(0, Weights(100, 0))]
         self.legacy_state = "healthy"
         self.ignored = False
+        self.others: tuple[str, ...] = ()
 
     def weights(self, rule: str) -> Weights:
         return self.rules[rule]
@@ -72,7 +78,7 @@ class FakeRouter:
     def set_weights(self, rule: str, weights: Weights) -> None:
         self.written.append((rule, weights))
         if rule == "weighted":
-            self.history.append((time.time_ns(), weights))
+            self.history.append((self.clock.now_ns(), weights))
         self.rules[rule] = weights
 
     def weighted_pct_at(self, t_ns: int) -> int:
@@ -84,14 +90,15 @@ class FakeRouter:
         return (TargetState("198.18.0.31:8080", state), TargetState("198.18.0.32:8080", "healthy"))
 
     def other_writers(self) -> Sequence[str]:
-        return ()
+        return self.others
 
 
 class FakeCluster:
-    """Rolls by sleeping a moment; `problem` makes rollouts hang."""
+    """Rolls by sleeping a moment, and Kubernetes tells of it; `problem` makes rollouts hang."""
 
-    def __init__(self, clock: RunClock) -> None:
-        self._clock = clock
+    def __init__(self, clock: RunClock, watcher: FakeWatcher) -> None:
+        self.clock = clock
+        self._watcher = watcher
         self.state = WHOLE
         self.problem: str | None = None
         self.whole = True
@@ -101,8 +108,10 @@ class FakeCluster:
         return self.state
 
     def roll(self, deadline_s: float) -> Rollout:
-        self.rolling_since_ns = self._clock.now_ns()
-        self._clock.sleep(0.2)
+        self.rolling_since_ns = self.clock.now_ns()
+        for pod in self.state.pods:
+            self._watcher.tell("pod.terminating", f"pod/{pod.name}")
+        self.clock.sleep(0.2)
         self.rolling_since_ns = None
         return Rollout(0.2, self.problem is None, 3, self.problem)
 
@@ -117,6 +126,8 @@ class FakeRunning:
     clock: RunClock
     router: FakeRouter
     fails: Callable[[Side, int], bool]
+    changed: Callable[[Events], Events] = lambda events: events  # a fault of the load's own, for tests
+    reported: Callable[[LoadReport], LoadReport] = lambda report: report  # a lie about itself
     started_ns: int = 0
     made: int = 0
     with_triples: bool = False
@@ -128,31 +139,29 @@ class FakeRunning:
 
     def new_events(self) -> Events:
         if self.ended:
-            return np.empty(0, EVENT_DTYPE)
+            return no_events()
         due = int((self.clock.now_ns() - self.started_ns) / 1e9 * RATE_PER_S)
         if self.silent or self.dead or due <= self.made:
-            return np.empty(0, EVENT_DTYPE)
-        rows = [self._event(pair, side) for pair in range(self.made, due) for side in self._sides()]
+            return no_events()
+        events = self.changed(self._events(np.arange(self.made, due)))
         self.made = due
-        events = np.concatenate(rows)
         self.records += len(events)
         self.failures += int((events["failure"] != Failure.NONE).sum())
         return events
 
-    def _sides(self) -> tuple[Side, ...]:
+    def _events(self, pairs: npt.NDArray[np.int64]) -> Events:
         # Always triples: a pair cut off between two modes would be the load's business, tested there.
-        return (Side.LEGACY, Side.CLUSTER, Side.WEIGHTED)
-
-    def _event(self, pair: int, side: Side) -> Events:
-        event = np.zeros(1, EVENT_DTYPE)
-        intended_ns = self.started_ns + int(pair * 1e9 / RATE_PER_S)
-        event["pair"], event["side"] = pair, side
-        event["intended_ns"], event["sent_ns"], event["ended_ns"] = intended_ns, intended_ns, intended_ns + 5_000_000
-        lost = self.fails(side, intended_ns)
-        event["failure"] = Failure.RESET if lost else Failure.NONE
-        event["status"] = 0 if lost else 200
-        event["served_by"] = 0 if lost else self._server(pair, side, intended_ns)
-        return event
+        sides = (Side.LEGACY, Side.CLUSTER, Side.WEIGHTED)
+        events = np.zeros(len(pairs) * len(sides), EVENT_DTYPE)
+        events["pair"], events["side"] = np.repeat(pairs, len(sides)), np.tile(sides, len(pairs))
+        intended_ns = self.started_ns + (events["pair"] * (1e9 / RATE_PER_S)).astype(np.int64)
+        events["intended_ns"], events["sent_ns"], events["ended_ns"] = intended_ns, intended_ns, intended_ns + 5_000_000
+        for event in events:
+            pair, side, t_ns = int(event["pair"]), Side(event["side"]), int(event["intended_ns"])
+            lost = self.fails(side, t_ns)
+            event["failure"], event["status"] = (Failure.RESET, 0) if lost else (Failure.NONE, 200)
+            event["served_by"] = 0 if lost else self._server(pair, side, t_ns)
+        return events
 
     def _server(self, pair: int, side: Side, intended_ns: int) -> int:
         if side is Side.WEIGHTED:
@@ -169,7 +178,8 @@ class FakeRunning:
     def stop(self) -> LoadReport:
         self.ended = True
         problem = "the load child was killed" if self.dead else None
-        return LoadReport(self.records, self.records, self.records, self.failures, 0, not self.dead, problem)
+        told = LoadReport(self.records, self.records, self.records, self.failures, 0, not self.dead, problem)
+        return self.reported(told)
 
     def servers(self) -> tuple[str, ...]:
         return SERVERS
@@ -189,8 +199,10 @@ class FakeFaults:
     """Experiments that sleep a moment; `problem` and `service_problem` as an audit would find them."""
 
     clock: RunClock
+    watcher: FakeWatcher
     problem: str | None = None
     service_problem: str | None = None
+    victims: tuple[str, ...] = ("pod/payments-a1",)
 
     def warm(self, run_dir: Path) -> None:
         """Nothing to start."""
@@ -205,25 +217,31 @@ class FakeFaults:
 
     def run(self, experiment: str, run_dir: Path, repeat: int) -> ExperimentResult:
         began_ns = self.clock.now_ns()
+        for victim in self.victims:
+            self.watcher.tell("pod.terminating", victim)
         self.clock.sleep(0.2)
         ok = self.problem is None and self.service_problem is None
         ended_ns = self.clock.now_ns()
-        victims = ("pod/payments-a1",)
-        return ExperimentResult(ok, self.problem, began_ns, ended_ns, victims, {}, self.service_problem)
+        return ExperimentResult(ok, self.problem, began_ns, ended_ns, self.victims, {}, self.service_problem)
 
 
 class FakeWatcher:
-    """Has seen one pod and one target."""
+    """Has seen one pod or target from the start, and what it is told, unless `silent`."""
 
     def __init__(self, clock: RunClock, source: Source) -> None:
-        self._clock = clock
+        self.clock = clock
         self._source = source
         self.gap: str | None = None
+        self.silent = False
         self.seen: list[Happening] = []
 
     def start(self) -> None:
-        kind = "pod.ready" if self._source is Source.KUBERNETES else "target.healthy"
-        self.seen.append(Happening(self._clock.now_ns(), self._source, kind, "pod/payments-a1"))
+        is_kubernetes = self._source is Source.KUBERNETES
+        self.tell("pod.present" if is_kubernetes else "target.healthy", "pod/payments-a1")
+
+    def tell(self, kind: str, subject: str) -> None:
+        if not self.silent:
+            self.seen.append(Happening(self.clock.now_ns(), self._source, kind, subject))
 
     def stop(self) -> None:
         """Nothing runs."""
@@ -235,9 +253,20 @@ class FakeWatcher:
         return self.gap
 
 
+@dataclass(slots=True)
 class FakeAccessLog:
+    """Knows every request that it is asked for, less the `lost` ones; cannot be read while there is a `problem`."""
+
+    clock: RunClock
+    problem: str | None = None
+    lost: Callable[[int, Side], bool] = lambda pair, side: False
+
     def failed(self, request_ids: Sequence[str], since_ns: int) -> Sequence[LbRecord]:
-        return ()
+        if self.problem is not None:
+            raise MeasureError(self.problem)
+        asked = [(int(pair), Side(int(side))) for pair, _, side in (one.partition("-") for one in request_ids)]
+        now_ns = self.clock.now_ns()
+        return [LbRecord(now_ns, pair, side, "", 200, "other") for pair, side in asked if not self.lost(pair, side)]
 
 
 @dataclass(slots=True)
@@ -260,15 +289,22 @@ class World:
 
     def __init__(self) -> None:
         self.clock = RunClock(take_anchor())
-        self.router = FakeRouter()
-        self.cluster = FakeCluster(self.clock)
-        self.faults = FakeFaults(self.clock)
-        self.running = FakeRunning(self.clock, self.router, self._fails)
         self.kubernetes = FakeWatcher(self.clock, Source.KUBERNETES)
         self.load_balancer = FakeWatcher(self.clock, Source.LOAD_BALANCER)
+        self.router = FakeRouter(self.clock)
+        self.cluster = FakeCluster(self.clock, self.kubernetes)
+        self.faults = FakeFaults(self.clock, self.kubernetes)
+        self.running = FakeRunning(self.clock, self.router, self._fails)
         self.customers = FakeCustomers()
+        self.access_log = FakeAccessLog(self.clock)
         self.lost_when_rolling = False
         self.broken: set[Side] = set()
+
+    def use(self, clock: RunClock) -> None:
+        """Live by another clock from now on: the gate makes its own, and a decision cuts sleeps by that one short."""
+        self.clock = clock
+        self.kubernetes.clock = self.load_balancer.clock = self.router.clock = self.cluster.clock = clock
+        self.faults.clock = self.running.clock = self.access_log.clock = clock
 
     def parts(self) -> Parts:
         return Parts(
@@ -279,7 +315,7 @@ class World:
             customers=self.customers,
             faults=self.faults,
             watchers=(self.kubernetes, self.load_balancer),
-            access_log=FakeAccessLog(),
+            access_log=self.access_log,
         )
 
     def _fails(self, side: Side, intended_ns: int) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import re
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,92 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.world import CLEANED, World
+from fakes.world import CLEANED, SMALL, World
 
 from shiftproof.errors import LoadError, LockHeldError, ServiceFault, SetupError
-from shiftproof.gate import opening, preflight
-from shiftproof.gate.hooks import GatePlugin
 from shiftproof.gate.outcome import Outcome
-from shiftproof.gate.request import Request
-from shiftproof.gate.settings import Depth
-from shiftproof.gate.undo import HANDLERS
 from shiftproof.model.event import Side
 from shiftproof.model.verdict import Verdict
 from shiftproof.ports import Rollout, Weights
 from shiftproof.safety.journal import Journal, journal_dir
 from shiftproof.safety.lock import exclusive
 
-SMALL = Depth(ruled_out_rate=0.02, pairs_per_action=60, repeats=3, steady_s=2, soak_s=3)
-# What a gate waits for on a real network, shortened: nothing in the made-up world takes longer.
-WAITS = {"phases.SETTLE_S": 0.1, "phases.AFTER_RECOVERY_S": 2.3, "drills.LEAD_S": 0.3}
 ROOT = Path(__file__).parents[2]
 Gate = Callable[..., Outcome]
-
-
-@pytest.fixture
-def world() -> World:
-    CLEANED.clear()
-    return World()
-
-
-@pytest.fixture
-def gate(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
-    monkeypatch.setenv("SHIFTPROOF_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(opening, "connect", lambda settings, journal, clock, anchor_ns: _with_clock(world, clock))
-    monkeypatch.setattr(opening, "scope_of", lambda target: "lab:1:1")
-    monkeypatch.setattr("shiftproof.gate.undo.scope_of", lambda target: "lab:1:1")
-    monkeypatch.setitem(HANDLERS, "synthetic", "fakes.world:clean")
-    monkeypatch.setattr(opening, "require_whole", lambda target: None)
-    monkeypatch.setattr(opening, "FULL", SMALL)
-    for place, seconds in WAITS.items():
-        monkeypatch.setattr(f"shiftproof.gate.{place}", seconds)
-    monkeypatch.setattr(preflight, "_probe", lambda settings, side: f"{side}-1")
-
-    def run(*arguments: str, suites: str = "suites", **request: Any) -> Outcome:
-        wanted = Request(
-            "payments", 25, infra_dir=_patient_platform(tmp_path), run_dir=tmp_path / "run", seed=1, **request
-        )
-        plugin = GatePlugin(wanted)
-        options = [
-            "-p",
-            "no:terminal",
-            "-p",
-            "no:cacheprovider",
-            "-o",
-            "addopts=--import-mode=importlib",
-            "-p",
-            "no:locust",
-        ]
-        given = ["--shiftproof-service", "payments", "--shiftproof-to", "25"]
-        pytest.main([str(ROOT / suites) if suites == "suites" else suites, *options, *given, *arguments], [plugin])
-        return plugin.outcome
-
-    return run
-
-
-def _patient_platform(tmp_path: Path) -> Path:
-    """The real platform, with a latency margin wide enough to be decided within seconds."""
-    infra = tmp_path / "infra"
-    if not infra.exists():
-        shutil.copytree(ROOT / "infra", infra, ignore=shutil.ignore_patterns("tools", "app"))
-        (tmp_path / "experiments").symlink_to(ROOT / "experiments")
-        platform = infra / "platform.yaml"
-        platform.write_text(_shortened(platform.read_text()))
-    return infra
-
-
-def _shortened(platform: str) -> str:
-    experiments = re.sub(r"experiments: \[.*\]", "experiments: [pod-delete, node-loss]", platform)
-    return experiments.replace("margin: 0.05", "margin: 0.3").replace("rollback_within_s: 10", "rollback_within_s: 3")
-
-
-def _with_clock(world: World, clock: Any) -> Any:
-    """The gate makes its own clock; the world's parts sleep by it, so that a decision cuts them short."""
-    world.clock = clock
-    world.cluster._clock = clock
-    world.faults.clock = clock
-    world.running.clock = clock
-    return world.parts()
 
 
 def _not_passed(outcome: Outcome) -> str:

@@ -1,0 +1,87 @@
+"""Whole gates over a made-up world, with the real session, monitor, phases, judges and pytest run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes.clock import QuickClock
+from fakes.world import CLEANED, SMALL, World
+
+from shiftproof.gate import opening, preflight
+from shiftproof.gate.hooks import GatePlugin
+from shiftproof.gate.outcome import Outcome
+from shiftproof.gate.request import Request
+from shiftproof.gate.undo import HANDLERS
+
+# What a gate waits for on a real network, shortened: nothing in the made-up world takes longer. The one that is longer
+# instead: this machine may keep the monitor from its work for a while, and no phase is to be given up for that.
+WAITS = {
+    "phases.SETTLE_S": 0.1,
+    "phases.AFTER_RECOVERY_S": 2.3,
+    "phases.PAIRS_DEADLINE_FACTOR": 60,
+    "drills.LEAD_S": 0.3,
+    "monitor.TICK_S": 0.03,
+}
+ROOT = Path(__file__).parents[2]
+Gate = Callable[..., Outcome]
+
+
+@pytest.fixture
+def world() -> World:
+    CLEANED.clear()
+    return World()
+
+
+@pytest.fixture
+def gate(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Run one gate to 25% over the world, with pytest's arguments; returns how it ended. Its files: tmp_path/run."""
+    monkeypatch.setenv("SHIFTPROOF_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(opening, "connect", lambda settings, journal, clock, anchor_ns: _connected(world, clock))
+    monkeypatch.setattr(opening, "RunClock", QuickClock)
+    monkeypatch.setattr(opening, "scope_of", lambda target: "lab:1:1")
+    monkeypatch.setattr("shiftproof.gate.undo.scope_of", lambda target: "lab:1:1")
+    monkeypatch.setitem(HANDLERS, "synthetic", "fakes.world:clean")
+    monkeypatch.setattr(opening, "require_whole", lambda target: None)
+    monkeypatch.setattr(opening, "FULL", SMALL)
+    for place, seconds in WAITS.items():
+        monkeypatch.setattr(f"shiftproof.gate.{place}", seconds)
+    monkeypatch.setattr(preflight, "_probe", lambda settings, side: f"{side}-1")
+
+    def run(*arguments: str, suites: str = "suites", **request: Any) -> Outcome:
+        wanted = Request(
+            "payments", 25, infra_dir=_patient_platform(tmp_path), run_dir=tmp_path / "run", seed=1, **request
+        )
+        plugin = GatePlugin(wanted)
+        options = ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:locust"]
+        options += ["-o", "addopts=--import-mode=importlib"]
+        given = ["--shiftproof-service", "payments", "--shiftproof-to", "25"]
+        pytest.main([str(ROOT / suites) if suites == "suites" else suites, *options, *given, *arguments], [plugin])
+        return plugin.outcome
+
+    return run
+
+
+def _patient_platform(tmp_path: Path) -> Path:
+    """The real platform, with a latency margin wide enough to be decided within seconds."""
+    infra = tmp_path / "infra"
+    if not infra.exists():
+        shutil.copytree(ROOT / "infra", infra, ignore=shutil.ignore_patterns("tools", "app"))
+        (tmp_path / "experiments").symlink_to(ROOT / "experiments")
+        platform = infra / "platform.yaml"
+        platform.write_text(_shortened(platform.read_text()))
+    return infra
+
+
+def _shortened(platform: str) -> str:
+    experiments = re.sub(r"experiments: \[.*\]", "experiments: [pod-delete, node-loss]", platform)
+    return experiments.replace("margin: 0.05", "margin: 0.3")
+
+
+def _connected(world: World, clock: Any) -> Any:
+    world.use(clock)
+    return world.parts()
