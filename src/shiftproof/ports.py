@@ -156,6 +156,21 @@ class RunningLoad(Protocol):
         """Send a weighted request beside each pair from now on, or stop doing so."""
         ...
 
+    def pause(self) -> None:
+        """Send nothing from now on, extra load neither; raises LoadError when the child does not answer."""
+        ...
+
+    def resume(self) -> None:
+        """Go on with the pairs where `pause` stopped them; raises LoadError when the child does not answer."""
+        ...
+
+    def boost(self, side: Side, rate_per_s: float) -> None:
+        """That many single requests a second on one side (LEGACY or CLUSTER) beside the pairs; 0 ends it.
+
+        Ends by itself after two minutes. Raises LoadError when the child does not answer.
+        """
+        ...
+
     def alive(self) -> bool: ...
 
     def stop(self) -> LoadReport:

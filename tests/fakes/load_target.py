@@ -62,6 +62,7 @@ class LoadTarget:
     payments: dict[str, dict[str, str]] = field(default_factory=dict)
     modes: dict[str, str] = field(default_factory=dict)
     next_modes: dict[str, str] = field(default_factory=dict)
+    set_cookie: str = ""
     port: int = 0
     connections: int = 0
 
@@ -100,7 +101,9 @@ class LoadTarget:
             status, body = 503, b"{}"
         if mode == "wrong-body":
             body = b'{"nothing": "of use"}'
-        head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nX-Served-By: {arrival.side}-1\r\n\r\n".encode()
+        cookie = f"Set-Cookie: {self.set_cookie}\r\n" if self.set_cookie else ""
+        length = f"Content-Length: {len(body)}\r\n"
+        head = f"HTTP/1.1 {status} X\r\n{length}{cookie}X-Served-By: {arrival.side}-1\r\n\r\n".encode()
         if mode == "trickle":
             for byte in head + body:
                 writer.write(bytes([byte]))

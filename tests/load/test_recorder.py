@@ -11,7 +11,7 @@ import pytest
 from shiftproof.load.answer import Answer
 from shiftproof.load.recorder import LATE_NS, RECORD, SERVERS_MAX, Recorder
 from shiftproof.load.schedule import Slot
-from shiftproof.model.event import EVENT_DTYPE, Failure, Side
+from shiftproof.model.event import EVENT_DTYPE, WITH_COOKIES, Failure, Side
 
 
 def slot(index: int = 5, intended_ns: int = 1_000) -> Slot:
@@ -25,7 +25,7 @@ def recorder(folder: Path) -> Recorder:
 def test_a_record_is_an_event(tmp_path: Path) -> None:
     assert RECORD.size == EVENT_DTYPE.itemsize
     made = recorder(tmp_path)
-    made.add(slot(), Side.WEIGHTED, 1, Answer(Failure.STATUS, 503, b"", "pod-1"), (2_000, 3_000))
+    made.add(slot(), Side.WEIGHTED, 1, Answer(Failure.STATUS, 503, b"", "pod-1"), (2_000, 3_000), (9, WITH_COOKIES))
     assert (tmp_path / "events.bin").read_bytes() == b""
     made.flush()
     made.close()
@@ -41,6 +41,8 @@ def test_a_record_is_an_event(tmp_path: Path) -> None:
         "ended_ns": 3_000,
         "served_by": 1,
         "failure": Failure.STATUS,
+        "client": 9,
+        "flags": WITH_COOKIES,
     }
     assert not event["spare"].any()
 

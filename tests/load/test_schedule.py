@@ -54,3 +54,18 @@ def test_operations_come_by_their_shares() -> None:
 def test_a_schedule_that_makes_no_sense_is_refused(rate: float, shares: tuple[float, ...], jitter: float) -> None:
     with pytest.raises(ValueError, match="a schedule needs"):
         schedule(rate, shares=shares, jitter=jitter)
+
+
+def test_a_delay_moves_what_is_taken_from_then_on() -> None:
+    made = schedule(100)
+    before = [made.take() for _ in range(3)]
+    made.delay(5_000_000_000)
+    after = made.take()
+    assert [slot.intended_ns - START_NS for slot in before] == [0, 10_000_000, 20_000_000]
+    assert (after.index, after.intended_ns - START_NS) == (3, 5_030_000_000)
+
+
+def test_a_schedule_may_begin_at_a_later_index() -> None:
+    made = Schedule(start_ns=START_NS, rate_per_s=10, shares=(1,), accounts=7, seed=1, jitter_share=0, first=40)
+    slots = [made.take() for _ in range(2)]
+    assert [(slot.index, slot.intended_ns - START_NS) for slot in slots] == [(40, 0), (41, 100_000_000)]

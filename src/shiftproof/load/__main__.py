@@ -1,7 +1,8 @@
 """The load child: `python -m shiftproof.load --plan FILE --events FILE --servers FILE --report FILE`.
 
-Takes orders on stdin, a line each: "triples on", "triples off", "stop"; answers each on stdout with the same line, once
-it holds. Ends when told to, after the plan's max_seconds, or when stdin closes: then whoever started it is gone.
+Takes orders on stdin, a line each: "triples on", "triples off", "pause", "resume", "boost SIDE RATE_PER_S", "boost
+off", "stop"; answers each on stdout with the same line, once it holds. Ends when told to, after the plan's max_seconds,
+or when stdin closes: then whoever started it is gone.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ import gevent
 from gevent.fileobject import FileObjectPosix
 from locust.stats import RequestStats
 
+from shiftproof.load.boost import Boost
 from shiftproof.load.lane import Lane, Operation
 from shiftproof.load.openloop import OpenLoop, PairUser
 from shiftproof.load.priority import ask_for_priority
 from shiftproof.load.recorder import Recorder
 from shiftproof.load.schedule import Schedule
-from shiftproof.model.event import Failure, Side
+from shiftproof.model.event import EXTRA, Failure, Side
 from shiftproof.ports import LoadPlan
 
 FLUSH_S = 0.1
@@ -110,21 +112,28 @@ def _build(plan: LoadPlan, recorder: Recorder, environment: Environment) -> Open
             key_prefix=f"shiftproof-{start_ns:x}",
         )
 
+    def schedule(rate_per_s: float, start_ns: int, first: int = 0, seed: int = plan.seed) -> Schedule:
+        return Schedule(
+            start_ns=start_ns,
+            rate_per_s=rate_per_s,
+            shares=[float(operation.get("share", 1.0)) for operation in plan.operations],
+            accounts=plan.accounts,
+            seed=seed,
+            jitter_share=plan.jitter_share,
+            first=first,
+        )
+
+    def boost(side: Side) -> Boost:
+        return Boost(lane(side), lambda rate, at_ns, first: schedule(rate, at_ns, first, plan.seed + side), now_ns)
+
     sides = (Side.CUSTOMER,) if plan.customers else (Side.LEGACY, Side.CLUSTER)
-    schedule = Schedule(
-        start_ns=start_ns,
-        rate_per_s=plan.rate_per_s,
-        shares=[float(operation.get("share", 1.0)) for operation in plan.operations],
-        accounts=plan.accounts,
-        seed=plan.seed,
-        jitter_share=plan.jitter_share,
-    )
     loop = OpenLoop(
-        schedule,
+        schedule(plan.rate_per_s, start_ns),
         [lane(side) for side in sides],
         None if plan.customers else lane(Side.WEIGHTED),
         now_ns,
         start_ns + int(plan.max_seconds * 1e9),
+        {} if plan.customers else {side.name.lower(): boost(extra) for side, extra in EXTRA.items()},
     )
     return loop
 
@@ -165,12 +174,24 @@ def _take_orders(loop: OpenLoop) -> None:
 
 
 def _obey(loop: OpenLoop, order: str) -> None:
-    if order in ("triples on", "triples off"):
-        loop.triples = order == "triples on"
-    elif order == "stop":
-        loop.stop("told")
-    else:
-        loop.broke(f"unknown order {order!r}")
+    try:
+        match order.split():
+            case ["triples", "on" | "off" as state]:
+                loop.triples = state == "on"
+            case ["pause"]:
+                loop.pause()
+            case ["resume"]:
+                loop.resume()
+            case ["boost", "off"]:
+                loop.boost(None)
+            case ["boost", side, rate]:
+                loop.boost(side, float(rate))
+            case ["stop"]:
+                loop.stop("told")
+            case _:
+                loop.broke(f"unknown order {order!r}")
+    except (KeyError, ValueError):
+        loop.broke(f"an order that cannot be followed: {order!r}")
 
 
 def _keep_flushing(recorder: Recorder, loop: OpenLoop) -> None:

@@ -179,12 +179,14 @@ def _receive(sock: gsocket.socket, method: str) -> _Response:
 
 def _answer(response: _Response) -> Answer:
     served_by, content_type = response.get(SERVED_BY), response.get("content-type")
+    cookies = response.get("set-cookie") or ()
     return Answer(
         Failure.NONE,
         response.get_code(),
         response.body(),
         served_by if isinstance(served_by, str) else "",
         content_type if isinstance(content_type, str) else "",
+        (cookies,) if isinstance(cookies, str) else tuple(cookies),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import permutations
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from gevent.event import Event
 from locust import User, task
 from locust.exception import StopUser
 
+from shiftproof.load.boost import Boost
 from shiftproof.load.lane import Lane
 from shiftproof.load.schedule import Schedule, Slot
 
@@ -21,27 +23,68 @@ DRAIN_SPARE_S = 1.0
 class OpenLoop:
     """Takes slots from the schedule and hands each to the lanes.
 
-    lanes: those that always send; extra: joins them while `triples` is on. until_ns: ends by itself then.
+    lanes: those that always send; extra: joins them while `triples` is on. until_ns: ends by itself then. boosts: by
+    name, what may be ordered beside the pairs.
     """
 
     def __init__(
-        self, schedule: Schedule, lanes: Sequence[Lane], extra: Lane | None, now_ns: Callable[[], int], until_ns: int
+        self,
+        schedule: Schedule,
+        lanes: Sequence[Lane],
+        extra: Lane | None,
+        now_ns: Callable[[], int],
+        until_ns: int,
+        boosts: Mapping[str, Boost],
     ) -> None:
         self._schedule = schedule
         self._orders = {
             False: tuple(permutations(lanes)),
             True: tuple(permutations([*lanes, *([extra] if extra else [])])),
         }
-        self._lanes = (*lanes, *([extra] if extra else []))
+        self._lanes = (*lanes, *([extra] if extra else []), *(boost.lane for boost in boosts.values()))
+        self._boosts = boosts
         self._now_ns = now_ns
         self._until_ns = until_ns
         self._stop_ns: int | None = None
+        self._paused_ns: int | None = None
         self._wake = Event()
         self.done = Event()
         self.triples = False
-        self.scheduled = 0
+        self._scheduled = 0
         self.reason = ""
         self.problem: str | None = None
+
+    @property
+    def scheduled(self) -> int:
+        """Requests that were due so far, sent or not."""
+        return self._scheduled + sum(boost.scheduled for boost in self._boosts.values())
+
+    @property
+    def paused(self) -> bool:
+        return self._paused_ns is not None
+
+    def pause(self) -> None:
+        """Send nothing that is due from now on, until `resume`. Extra load ends for good."""
+        self.boost(None)
+        if self._paused_ns is None:
+            self._paused_ns = self._now_ns()
+
+    def resume(self) -> None:
+        """Go on where `pause` stopped: what was due then is due as much later as the pause was long."""
+        if self._paused_ns is not None:
+            self._schedule.delay(self._now_ns() - self._paused_ns)
+            self._paused_ns = None
+            self._wake.set()
+
+    def boost(self, name: str | None, rate_per_s: float = 0.0) -> None:
+        """Extra requests on the boost of that name, and on no other; None or a rate of 0: on none.
+
+        Raises KeyError for a name that there is not.
+        """
+        for other in self._boosts.values():
+            other.off()
+        if name is not None and rate_per_s > 0:
+            self._boosts[name].on(rate_per_s)
 
     def stop(self, reason: str, problem: str | None = None) -> None:
         """Send nothing that is due after now. The first reason stays; a problem is kept even when it comes later."""
@@ -49,6 +92,7 @@ class OpenLoop:
         if self._stop_ns is None:
             self._stop_ns = min(self._now_ns(), self._until_ns - 1)
             self.reason = reason
+            self.boost(None)
             self._wake.set()
 
     def broke(self, problem: str) -> None:
@@ -67,34 +111,36 @@ class OpenLoop:
 
     def _send_all(self) -> None:
         behind = 0
-        while True:
-            slot = self._schedule.take()
-            if not self._wait_until(slot.intended_ns):
-                return
+        while (slot := self._next()) is not None:
             self._dispatch(slot)
             behind = behind + 1 if self._now_ns() - slot.intended_ns > 1_000_000 else 0
             if behind >= BREATHE_EVERY:
                 gevent.sleep(0)
                 behind = 0
 
-    def _wait_until(self, due_ns: int) -> bool:
-        """True once `due_ns` has come; False when the load ends before. What was due before the end is still sent."""
+    def _next(self) -> Slot | None:
+        """The next slot once it is due; None when the load ends before. What was due before the end is still sent."""
+        slot, delayed_ns = self._schedule.take(), self._schedule.delayed_ns
         while True:
-            if self._stop_ns is not None:
-                return due_ns <= self._stop_ns
+            delay_ns = self._schedule.delayed_ns - delayed_ns  # of pauses since it was taken
+            due_ns = slot.intended_ns + delay_ns
             now_ns = self._now_ns()
+            waits = self._paused_ns is not None and due_ns > self._paused_ns
+            if self._stop_ns is not None:
+                return _later(slot, delay_ns) if due_ns <= self._stop_ns and not waits else None
             if now_ns >= self._until_ns:
                 self.stop("limit")
-            elif now_ns >= due_ns:
-                return True
+            elif now_ns >= due_ns and not waits:
+                return _later(slot, delay_ns)
             else:
-                self._wake.wait((min(due_ns, self._until_ns) - now_ns) / 1e9)
+                self._wake.wait(((self._until_ns if waits else min(due_ns, self._until_ns)) - now_ns) / 1e9)
+                self._wake.clear()
 
     def _dispatch(self, slot: Slot) -> None:
         orders = self._orders[self.triples]
         lanes = orders[int(slot.order * len(orders))]
         index = self._possible(slot.operation, lanes)
-        self.scheduled += len(lanes)
+        self._scheduled += len(lanes)
         for lane in lanes:
             lane.launch(slot, lane.operations[index])
 
@@ -114,6 +160,10 @@ class OpenLoop:
                 )
                 return
             gevent.sleep(0.01)
+
+
+def _later(slot: Slot, delay_ns: int) -> Slot:
+    return replace(slot, intended_ns=slot.intended_ns + delay_ns) if delay_ns else slot
 
 
 class PairUser(User):

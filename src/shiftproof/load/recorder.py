@@ -15,7 +15,7 @@ from shiftproof.load.schedule import Slot
 from shiftproof.model.event import EVENT_DTYPE
 
 LATE_NS = 20_000_000
-RECORD = struct.Struct("<IHBBqqqHB5x")  # EVENT_DTYPE, field by field; a test holds the two against each other
+RECORD = struct.Struct("<IHBBqqqHBBH2x")  # EVENT_DTYPE, field by field; a test holds the two against each other
 if EVENT_DTYPE.itemsize != RECORD.size:
     raise ImportError("the record and the event's dtype differ")
 SERVERS_MAX = 65_535
@@ -39,15 +39,35 @@ class Recorder:
         self.recorded = 0
         self.late = 0
 
-    def add(self, slot: Slot, side: int, operation: int, answer: Answer, times_ns: tuple[int, int]) -> None:
-        """One request. operation: its index, which may differ from the slot's; times_ns: sent, ended."""
+    def add(
+        self,
+        slot: Slot,
+        side: int,
+        operation: int,
+        answer: Answer,
+        times_ns: tuple[int, int],
+        client: tuple[int, int] = (0, 0),
+    ) -> None:
+        """One request. operation: its index, which may differ from the slot's; times_ns: sent, ended; client: its
+        number from 1 (0: unknown), and flags."""
         server = self._index_of.get(answer.served_by)
         if server is None:
             server = self._new_server(answer.served_by)
         sent_ns, ended_ns = times_ns
         intended_ns = slot.intended_ns
+        number, flags = client
         self._buffer += RECORD.pack(
-            slot.index, answer.status, side, operation, intended_ns, sent_ns, ended_ns, server, answer.failure
+            slot.index,
+            answer.status,
+            side,
+            operation,
+            intended_ns,
+            sent_ns,
+            ended_ns,
+            server,
+            answer.failure,
+            flags,
+            number,
         )
         self.recorded += 1
         if sent_ns - intended_ns > LATE_NS:

@@ -32,7 +32,7 @@ class Schedule:
     """The endless sequence of slots.
 
     shares: weights of the operations. jitter_share: each slot is moved later by a random share, at most this, of the
-    interval; 1 at most, so that slots stay in order.
+    interval; 1 at most, so that slots stay in order. first: the index of the first slot, which is due at start_ns.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Schedule:
         accounts: int,
         seed: int,
         jitter_share: float,
+        first: int = 0,
     ) -> None:
         if rate_per_s <= 0 or accounts < 1 or not shares or min(shares) <= 0 or not 0 <= jitter_share <= 1:
             raise ValueError("a schedule needs a rate, accounts and shares above 0, and a jitter between 0 and 1")
@@ -54,7 +55,12 @@ class Schedule:
         self._accounts = accounts
         self._jitter_share = jitter_share
         self._random = Random(seed).random
-        self._next = 0
+        self._first = self._next = first
+        self.delayed_ns = 0
+
+    def delay(self, by_ns: int) -> None:
+        """What is taken from now on is due later by that much, on top of earlier delays: a pause, seen from its end."""
+        self.delayed_ns += by_ns
 
     def take(self) -> Slot:
         """The next slot. Its time comes from its index, so that no rounding adds up."""
@@ -64,7 +70,7 @@ class Schedule:
         jitter = random() * self._jitter_share
         return Slot(
             index=index,
-            intended_ns=self._start_ns + int((index + jitter) * self._interval_ns),
+            intended_ns=self._start_ns + self.delayed_ns + int((index - self._first + jitter) * self._interval_ns),
             operation=operation,
             account=int(random() * self._accounts),
             amount=1 + int(random() * AMOUNT_MAX),

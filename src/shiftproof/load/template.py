@@ -66,18 +66,20 @@ class Template:
         self._headers = _plain(lines)
         self._body = _plain(json.dumps(body, separators=(",", ":"))) if body is not None else None
         body_names = self._body.names if self._body else frozenset()
-        self.needs_id = "id" in self._path.names | self._headers.names | body_names
+        self.names = self._path.names | self._headers.names | body_names
+        self.needs_id = "id" in self.names
         self._sends_length = self._body is not None or self.method in ("POST", "PUT")
 
-    def render(self, values: Values, request_id: str) -> bytes:
-        """The whole request, ready to send in one piece."""
+    def render(self, values: Values, request_id: str, cookies: str = "") -> bytes:
+        """The whole request, ready to send in one piece. cookies: the value of its Cookie header, "" for none."""
         texts = {"account": values.account, "key": values.key, "amount": values.amount, "id": values.id}
         body = self._body.fill(texts) if self._body else ""
         payload = body.encode()
         in_path = {name: quote(texts[name], safe="") for name in self._path.names}
         length = f"Content-Length: {len(payload)}\r\n" if self._sends_length else ""
+        kept = f"Cookie: {cookies}\r\n" if cookies else ""
         head = (
-            f"{self.method} {self._path.fill(in_path)} HTTP/1.1\r\n{self._headers.fill(texts)}{length}"
+            f"{self.method} {self._path.fill(in_path)} HTTP/1.1\r\n{self._headers.fill(texts)}{length}{kept}"
             f"x-shiftproof-id: {request_id}\r\n\r\n"
         )
         return head.encode("latin-1") + payload

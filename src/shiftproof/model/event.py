@@ -13,12 +13,37 @@ import numpy.typing as npt
 
 
 class Side(IntEnum):
-    """Which way a request went. The first three are ours; CUSTOMER takes the customers' rule."""
+    """Which way a request went; append only. The first three are pairs and triples; CUSTOMER takes the customers' rule.
+
+    EXTRA_*: single requests that only raise the load of one side to a declared peak; never part of a pair.
+    """
 
     LEGACY = 0
     CLUSTER = 1
     WEIGHTED = 2
     CUSTOMER = 3
+    EXTRA_LEGACY = 4
+    EXTRA_CLUSTER = 5
+
+    @property
+    def rule(self) -> str | None:
+        """The rehearsal rule that its requests take; None: the customers'."""
+        return _RULES[self]
+
+
+_RULES = {
+    Side.LEGACY: "legacy",
+    Side.CLUSTER: "cluster",
+    Side.WEIGHTED: "weighted",
+    Side.CUSTOMER: None,
+    Side.EXTRA_LEGACY: "legacy",
+    Side.EXTRA_CLUSTER: "cluster",
+}
+EXTRA = {Side.LEGACY: Side.EXTRA_LEGACY, Side.CLUSTER: Side.EXTRA_CLUSTER}
+"""The side of single requests that raise the load of a side."""
+
+WITH_COOKIES = 1
+"""Bit of `flags`: the request carried cookies of an earlier answer, so a sticky load balancer may not have chosen."""
 
 
 class Failure(IntEnum):
@@ -37,6 +62,8 @@ class Failure(IntEnum):
 #: `pair` numbers the pair (or triple) from 0 up; equal for all its sides. `sent_ns - intended_ns` is the lateness
 #: of our own load generator, `ended_ns - intended_ns` the latency (open loop: from the intended start).
 #: `operation` indexes the plan's operations, `served_by` the recorder's table of server names (0: unknown).
+#: `client` numbers the account, from 1, that the request was made for (0: unknown); `flags` see WITH_COOKIES.
+#: The record's size stays; what is added comes out of `spare`, which is 0 in files from before.
 EVENT_DTYPE = np.dtype(
     [
         ("pair", "<u4"),
@@ -48,7 +75,9 @@ EVENT_DTYPE = np.dtype(
         ("ended_ns", "<i8"),
         ("served_by", "<u2"),
         ("failure", "u1"),
-        ("spare", "u1", (5,)),
+        ("flags", "u1"),
+        ("client", "<u2"),
+        ("spare", "u1", (2,)),
     ]
 )
 assert EVENT_DTYPE.itemsize == 40

@@ -42,7 +42,18 @@ def event_arrays(draw: st.DrawFn) -> Events:
             intended = START_NS + pair * 6_666_667
             sent = intended + late
             times = (intended, sent, sent + took)
-            events[2 * pair + side] = (pair, status, side, operation, *times, server, failure, (0,) * 5)
+            events[2 * pair + side] = (
+                pair,
+                status,
+                side,
+                operation,
+                *times,
+                server,
+                failure,
+                late % 2,
+                took % 9,
+                (0, 0),
+            )
     return events[draw(st.permutations(range(len(events))))] if len(events) else events
 
 

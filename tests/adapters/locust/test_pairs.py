@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from fakes.load_target import LoadTarget, Start, until
 
 from shiftproof.adapters.locust import EventTable, read_events, read_parquet, write_parquet
-from shiftproof.model.event import Events, Failure, Side, no_events, request_id
+from shiftproof.model.event import WITH_COOKIES, Events, Failure, Side, no_events, request_id
 
 pytestmark = pytest.mark.component
 
@@ -146,3 +147,87 @@ def test_the_same_seed_sends_the_same_operations(service: LoadTarget, start: Sta
         sequences.append(np.sort(seen[seen["side"] == Side.LEGACY], order="pair")["operation"][:140])
     assert np.array_equal(sequences[0], sequences[1])
     assert len(set(sequences[0])) == 3
+
+
+def test_a_pause_leaves_a_hole_in_time_and_none_in_the_count(service: LoadTarget, start: Start) -> None:
+    load = start(rate_per_s=100)
+    events = gathered(load)
+    until(lambda: len(events()) >= 60, "60 events")
+    load.pause()
+    arrived = len(service.arrivals)
+    until(lambda: len(events()) == len(service.arrivals), "what was in flight")
+    time.sleep(1.0)  # the pause itself, whose length is what is tested
+    assert len(service.arrivals) - arrived <= 4  # what was under way
+    load.resume()
+    until(lambda: len(events()) >= 160, "events after the pause")
+    report = load.stop()
+    seen = events()
+    assert report.problem is None
+    assert len(seen) == report.recorded == report.scheduled
+    legacy = np.sort(seen[seen["side"] == Side.LEGACY], order="pair")
+    assert np.array_equal(legacy["pair"], np.arange(len(legacy)))
+    gaps_ms = np.diff(legacy["intended_ns"]) / 1e6
+    assert (gaps_ms > 900).sum() == 1
+    assert np.sort(gaps_ms)[-2] < 20  # beside the pause the schedule is what it was
+    assert (seen["sent_ns"] - seen["intended_ns"] < 500_000_000).all()  # nothing that was due in the pause is sent late
+
+
+def test_a_boost_adds_single_requests_of_its_own_and_leaves_the_pairs_alone(service: LoadTarget, start: Start) -> None:
+    load = start(rate_per_s=50)
+    events = gathered(load)
+    load.boost(Side.LEGACY, 100)
+    until(lambda: (events()["side"] == Side.EXTRA_LEGACY).sum() >= 100, "100 extra requests")
+    load.boost(Side.CLUSTER, 50)
+    until(lambda: (events()["side"] == Side.EXTRA_CLUSTER).sum() >= 20, "extra requests on the other side")
+    load.boost(Side.CLUSTER, 0)
+    load.boost(Side.LEGACY, 100)  # once more: numbers go on
+    until(lambda: (events()["side"] == Side.EXTRA_LEGACY).sum() >= 150, "50 more")
+    report = load.stop()
+    seen = events()
+    assert report.problem is None
+    assert len(seen) == report.recorded == report.scheduled == report.locust_requests
+    extra = seen[seen["side"] == Side.EXTRA_LEGACY]
+    assert np.array_equal(np.sort(extra["pair"]), np.arange(len(extra)))
+    legacy, cluster = (seen[seen["side"] == side]["pair"] for side in (Side.LEGACY, Side.CLUSTER))
+    assert np.array_equal(np.sort(legacy), np.sort(cluster))
+    marks = {a.headers["x-shiftproof-id"].rpartition("-")[2]: a.side for a in service.arrivals}
+    assert marks == {"0": "legacy", "1": "cluster", "4": "legacy", "5": "cluster"}
+    accounts = {json.loads(a.body)["account"] for a in service.arrivals if a.body}
+    assert all(account.startswith("test-") for account in accounts)
+
+
+def test_a_pause_ends_a_boost(service: LoadTarget, start: Start) -> None:
+    load = start(rate_per_s=50)
+    events = gathered(load)
+    load.boost(Side.CLUSTER, 100)
+    until(lambda: (events()["side"] == Side.EXTRA_CLUSTER).sum() >= 50, "50 extra requests")
+    load.pause()
+    load.resume()
+    until(lambda: len(events()) == len(service.arrivals), "what was in flight")
+    extra = int((events()["side"] == Side.EXTRA_CLUSTER).sum())
+    until(lambda: (events()["side"] == Side.CLUSTER).sum() >= 100, "pairs")
+    assert int((events()["side"] == Side.EXTRA_CLUSTER).sum()) == extra
+
+
+def test_an_order_that_cannot_be_followed_ends_the_load_with_a_problem(start: Start) -> None:
+    load = start()
+    load.boost(Side.WEIGHTED, 10)
+    assert "boost weighted" in (load.stop().problem or "")
+
+
+def test_clients_where_weights_choose_keep_cookies_and_some_do_not(service: LoadTarget, start: Start) -> None:
+    service.set_cookie = "AWSALBTG=left; Max-Age=3600; Path=/"
+    load = start(rate_per_s=100)
+    events = gathered(load)
+    load.triples(True)
+    until(lambda: (events()["side"] == Side.WEIGHTED).sum() >= 150, "150 weighted requests")
+    load.stop()
+    seen = events()
+    weighted = seen[seen["side"] == Side.WEIGHTED]
+    held = (weighted["flags"] & WITH_COOKIES) > 0
+    assert not (seen[seen["side"] != Side.WEIGHTED]["flags"]).any()
+    assert set(weighted["client"][held]) <= {2, 3, 4, 5, 7, 8, 9, 10}  # of ten, the first and the sixth keep none
+    assert len(set(weighted["client"][held])) >= 6
+    sent = {a.headers.get("cookie") for a in service.of("weighted")}
+    assert sent == {None, "AWSALBTG=left"}
+    assert {a.headers.get("cookie") for a in service.of("cluster")} == {None}

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,7 +19,7 @@ import numpy as np
 
 from shiftproof.adapters.locust.events import Tail, implausible, read_servers
 from shiftproof.errors import LoadError
-from shiftproof.model.event import EVENT_DTYPE, Events, Failure
+from shiftproof.model.event import EVENT_DTYPE, Events, Failure, Side
 from shiftproof.model.history import LoadReport
 from shiftproof.ports import LoadPlan
 
@@ -47,6 +48,7 @@ class RunningLocust:
         self._tail = Tail(self.events_path)
         self._triples = False
         self._answers = b""
+        self._ordering = threading.Lock()  # the drill orders, and so does whoever watches over it
         self._report: LoadReport | None = None
 
     @property
@@ -77,6 +79,15 @@ class RunningLocust:
             if on:
                 raise
 
+    def pause(self) -> None:
+        self._order("pause")
+
+    def resume(self) -> None:
+        self._order("resume")
+
+    def boost(self, side: Side, rate_per_s: float) -> None:
+        self._order(f"boost {side.name.lower()} {rate_per_s:.3f}" if rate_per_s > 0 else "boost off")
+
     def stop(self) -> LoadReport:
         if self._report is None:
             self._end()
@@ -103,7 +114,11 @@ class RunningLocust:
             return False
 
     def _order(self, order: str) -> None:
-        """Write one line and wait for the same line back."""
+        """Write one line and wait for the same line back. Raises LoadError when none comes."""
+        with self._ordering:
+            self._exchange(order)
+
+    def _exchange(self, order: str) -> None:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None

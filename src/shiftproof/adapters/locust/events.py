@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shiftproof.errors import LoadError
-from shiftproof.model.event import EVENT_DTYPE, Events, Failure, Side, no_events
+from shiftproof.model.event import EVENT_DTYPE, EXTRA, WITH_COOKIES, Events, Failure, Side, no_events
 
 _NAMES_KEY = b"shiftproof"  # of the file's metadata: names by index, so that a round trip keeps every index
 _TIMES = ("intended_ns", "sent_ns", "ended_ns")
+_LATER = ("flags", "client")  # columns that older files do not have: 0
 
 
 class EventTable(NamedTuple):
@@ -88,6 +89,7 @@ def implausible(events: Events, *, operations: int, servers: int) -> str | None:
         ("a request sent before its time", events["sent_ns"] < events["intended_ns"]),
         ("a request that ended before it was sent", events["ended_ns"] < events["sent_ns"]),
         ("a success without a status", (events["failure"] == Failure.NONE) & (events["status"] == 0)),
+        ("a flag that does not exist", events["flags"] > WITH_COOKIES),
         ("bytes where none belong", events["spare"].any(axis=1)),
     )
     for what, wrong in checks:
@@ -97,6 +99,13 @@ def implausible(events: Events, *, operations: int, servers: int) -> str | None:
 
 
 def _out_of_step(events: Events) -> str | None:
+    """Pairs, and the extra requests of a side, are numbered each for themselves."""
+    extra = np.isin(events["side"], list(EXTRA.values()))
+    groups = (events[~extra], *(events[events["side"] == side] for side in EXTRA.values()))
+    return next((problem for group in groups if (problem := _disordered(group))), None)
+
+
+def _disordered(events: Events) -> str | None:
     """A pair has one intended time, pairs follow each other in time, and each side has one record of each."""
     identity = events["pair"].astype(np.int64) * len(Side) + events["side"]
     order = np.argsort(identity, kind="stable")
@@ -124,6 +133,7 @@ def write_parquet(path: Path, table: EventTable) -> None:
         "status": pa.array(events["status"]),
         "failure": _named(events["failure"], [failure.name.lower() for failure in Failure]),
         "served_by": _named(events["served_by"], table.servers),
+        **{name: pa.array(events[name]) for name in _LATER},
     }
     names = json.dumps({"operations": table.operations, "servers": table.servers}).encode()
     partial = path.with_suffix(path.suffix + ".partial")
@@ -143,6 +153,8 @@ def read_parquet(path: Path) -> EventTable:
         operations, servers = tuple(names["operations"]), tuple(names["servers"])
         events = np.zeros(table.num_rows, dtype=EVENT_DTYPE)
         for name in ("pair", "status", *_TIMES):
+            events[name] = table.column(name).to_numpy()
+        for name in set(_LATER) & set(table.column_names):
             events[name] = table.column(name).to_numpy()
         events["side"] = _indices(table, "side", [side.name.lower() for side in Side])
         events["failure"] = _indices(table, "failure", [failure.name.lower() for failure in Failure])

@@ -65,8 +65,9 @@ def _load(case: Case) -> Iterator[str]:
 
 def _totals(case: Case, load: LoadReport) -> Iterator[str]:
     events = case.history.events
-    ours = int((events["side"] <= Side.WEIGHTED).sum())
-    failed = int(((events["failure"] != Failure.NONE) & (events["side"] <= Side.WEIGHTED)).sum())
+    of_load = events["side"] != Side.CUSTOMER
+    ours = int(of_load.sum())
+    failed = int(((events["failure"] != Failure.NONE) & of_load).sum())
     if load.recorded != load.scheduled:
         yield f"{load.scheduled:,} requests were planned, {load.recorded:,} recorded"
     if ours != load.recorded:
