@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from fakes.judge_cases import case_of
 
+from shiftproof.judge import make_case
 from shiftproof.judge.culprit import Culprit, find_culprits, main_culprit
 from shiftproof.model.event import Failure, Side
 from shiftproof.model.history import Source
+from shiftproof.model.platform import Objectives
 from shiftproof.testing import RunBuilder, clean_run
 
 POD, IP, TARGET = "pod/payments-a1", "198.18.1.7", "198.18.1.7:8080"
@@ -163,3 +166,116 @@ def test_an_address_used_again_belongs_to_the_pod_that_has_it(reused_after_s: fl
     found = culprit(run)
     assert found.subject == "pod/payments-e5"
     assert found.pattern == "not-ready-yet"
+
+
+NEW = "pod/payments-d4"
+
+
+def late_pod(run: RunBuilder) -> RunBuilder:
+    """A new pod that Kubernetes calls ready while the load balancer has not taken it in."""
+    return happen(run, "pod.ready", NEW, -3.0, ip="198.18.2.9", node="node-2")
+
+
+def test_a_load_balancer_that_has_not_taken_new_pods_in_is_named() -> None:
+    run = late_pod(happen(lost("connect-refused"), "pod.terminating", POD, -5.0, ip=IP, pre_stop=True))
+    happen(run, "target.unhealthy", f"target/{TARGET}", 1.5, LB)
+    found = culprit(run)
+    assert (found.pattern, found.leaving) == ("pod-leaving", True)
+    assert "7.0 s after it was told to end (preStop first)" in found.sentence
+    assert "new requests were still sent to it, and it had stopped listening" in found.sentence
+    assert "1 pod had been ready for 5.0 s, and the load balancer had not taken it in: it learns of pods late" in (
+        found.sentence
+    )
+    assert found.hint is not None
+    assert "readiness gate" in found.hint
+
+
+def test_no_target_because_the_load_balancer_learns_of_new_ones_late() -> None:
+    found = culprit(late_pod(lost("no-target", target="", failure=Failure.STATUS, status=503)))
+    assert found.pattern == "no-target"
+    assert "it learns of pods late" in found.sentence
+
+
+def test_readiness_that_hangs_on_something_shared() -> None:
+    run = lost("no-target", target="", failure=Failure.STATUS, status=503)
+    for number, pod in enumerate(("a1", "b2", "c3")):
+        happen(run, "pod.not-ready", f"pod/payments-{pod}", 1.0 + 0.3 * number)
+    found = culprit(run)
+    assert "all 3 pods ceased to be ready within 600 ms, and none was told to go" in found.sentence
+    assert found.hint is not None
+    assert "must not depend on what all pods share" in found.hint
+
+
+def test_a_load_balancer_that_fails_open_to_pods_that_are_not_ready() -> None:
+    """It asks all when none is healthy: the pod is named, and so is what they all had in common."""
+    run = lost("target-status", failure=Failure.STATUS, status=503)
+    for pod in ("a1", "b2", "c3"):
+        happen(run, "pod.not-ready", f"pod/payments-{pod}", 1.0)
+    found = culprit(run)
+    assert found.pattern == "unready"
+    assert "all 3 pods ceased to be ready" in found.sentence
+
+
+def test_a_container_that_ends_by_itself() -> None:
+    run = happen(lost("reset-by-target"), "pod.stopped", POD, 1.9, exit_code=137, reason="OOMKilled")
+    found = culprit(run)
+    assert found.pattern == "crashed"
+    assert "103 ms after its container ended by itself (exit code 137, OOMKilled)" in found.sentence
+
+
+def test_too_few_pods_are_left() -> None:
+    run = lost("target-status", failure=Failure.STATUS, status=503)
+    for pod in ("b2", "c3"):
+        happen(run, "pod.terminating", f"pod/payments-{pod}", 1.0)
+    found = culprit(run)
+    assert found.pattern == "short-handed"
+    assert "while 1 of 3 pods served: what was left could not carry the load" in found.sentence
+
+
+def test_a_pod_that_was_ready_before_we_looked_is_not_new() -> None:
+    run = RunBuilder()
+    run._happenings.clear()
+    run.phase("deploy", clean_run().find("deploy").kind, 7)
+    happen(run, "pod.present", POD, 0.0, ip=IP, node="node-1", ready=True)
+    happen(run, "target.healthy", f"target/{TARGET}", 0.0, LB)
+    run.fail(Side.CLUSTER, "deploy", after_s=1, seconds=1, at_most=2, status=500, target=TARGET, cause="target-status")
+    assert culprit(run).pattern == "pod-failing"
+
+
+def test_pods_that_fail_alike_are_not_each_to_blame() -> None:
+    found = culprit(lost("target-status", failure=Failure.STATUS, status=500))
+    assert found.hint is not None
+    assert "compare what the cluster side is given with what legacy has" in found.hint
+
+
+def test_a_host_of_the_legacy_side_that_was_taken_away_too_early() -> None:
+    legacy = "198.18.0.21:8080"
+    run = clean_run()
+    run.happen("steady", "target.healthy", f"target/{legacy}", after_s=0, source=LB, side="legacy")
+    run.fail(
+        Side.WEIGHTED, "shift", after_s=2, seconds=1, failure=Failure.STATUS, status=503, target=legacy,
+        cause="connect-refused",
+    )  # fmt: skip
+    run.happen("shift", "weights.set", "rule/weighted", after_s=1.5, source=LB, cluster_pct=25)
+    run.happen("shift", "target.unhealthy", f"target/{legacy}", after_s=3.2, source=LB, side="legacy")
+    found = culprit(run)
+    assert (found.pattern, found.subject) == ("legacy-failing", "legacy/198.18.0.21")
+    assert "150 requests refused by host 198.18.0.21 of the legacy side" in found.sentence
+    assert "before the load balancer found it unfit" in found.sentence
+    assert "after the weights were set" in found.sentence
+
+
+def test_what_a_quiet_spell_broke() -> None:
+    run = clean_run().phase("quiet", clean_run().find("deploy").kind, 12)
+    run.fail(Side.CLUSTER, "quiet", after_s=6, seconds=1, at_most=4, target=TARGET, cause="reset-by-target")
+    history = run.build()
+    start = run.find("quiet").start_ns
+    kept = (history.events["intended_ns"] < start + 1_000_000_000) | (
+        history.events["intended_ns"] >= start + 6_000_000_000
+    )
+    history = replace(history, events=history.events[kept])
+    case = make_case(history, Objectives())
+    found = main_culprit(find_culprits(history, case.pairs, np.flatnonzero(case.pairs.attributed)))
+    assert found is not None
+    assert found.pattern == "idle-dropped"
+    assert "after a quiet spell of 5.0 s: connections that had been idle were broken" in found.sentence

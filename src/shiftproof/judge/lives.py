@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,7 +17,10 @@ class PodLife:
     """One pod, by name. Times are run-clock ns, None where nobody saw it.
 
     addresses: (since when, IP), by time; more than one when its sandbox was made anew, e.g. after its node came back.
-    stopped_ns: of the last container that ended, since the ones before were started again.
+    stopped_ns: of the last container that ended, since the ones before were started again. ready, in_balancer: what
+    changed and when, for good and bad. crashes: containers that ended though nobody told the pod to go, with why.
+    ready_ns: of a pod that was ready before we looked, when we began to look; `old` says so. pre_stop: it has a preStop
+    hook, so that its SIGTERM comes later than it is told to end (None: not known).
     """
 
     name: str
@@ -30,6 +34,27 @@ class PodLife:
     healthy_ns: int | None = None
     left_balancer_ns: int | None = None
     hurt_ns: list[int] = field(default_factory=list)
+    ready: list[tuple[int, bool]] = field(default_factory=list)
+    in_balancer: list[tuple[int, bool]] = field(default_factory=list)
+    crashes: list[tuple[int, str]] = field(default_factory=list)
+    old: bool = False
+    pre_stop: bool | None = None
+
+    def ready_at(self, t_ns: int) -> bool:
+        """Whether Kubernetes called it ready then (a pod that is told to go ceases to be)."""
+        return _state_at(self.ready, t_ns)
+
+    def balanced_at(self, t_ns: int) -> bool:
+        """Whether the load balancer called it healthy then."""
+        return _state_at(self.in_balancer, t_ns)
+
+    def ready_since(self, t_ns: int) -> int | None:
+        """Since when it was ready at t_ns without a break; None when it was not."""
+        return _since(self.ready, t_ns)
+
+    def crashed_at(self, t_ns: int) -> tuple[int, str] | None:
+        """Its last crash before t_ns, if that is recent enough to matter."""
+        return max((one for one in self.crashes if t_ns - _HURT_NS <= one[0] <= t_ns), default=None)
 
     def hurt_at(self, t_ns: int) -> int | None:
         """When our last fault before t_ns hit it, if that is recent enough to matter; it may run again since."""
@@ -71,9 +96,12 @@ class NodeLife:
 
 @dataclass(frozen=True, slots=True)
 class Lives:
+    """hosts: of the legacy side, by IP: when the load balancer called each healthy and when not."""
+
     pods: Mapping[str, PodLife]
     nodes: Mapping[str, NodeLife]
     by_ip: Mapping[str, tuple[PodLife, ...]]
+    hosts: dict[str, list[tuple[int, bool]]] = field(default_factory=dict)
 
     def pod_at(self, ip: str, t_ns: int) -> PodLife | None:
         """Whose address it was at t_ns: the pod that was there then, else within 5 s, else the last to have it."""
@@ -83,6 +111,19 @@ class Lives:
             if there:
                 return there[-1]
         return pods[-1] if pods else None
+
+
+def _since(changes: list[tuple[int, bool]], t_ns: int) -> int | None:
+    """When the good state that holds at t_ns began; None when it is bad, or nobody ever said."""
+    at = bisect_right(changes, t_ns, key=lambda change: change[0])
+    began = None
+    for when, good in changes[:at]:
+        began = (when if began is None else began) if good else None
+    return began
+
+
+def _state_at(changes: list[tuple[int, bool]], t_ns: int) -> bool:
+    return _since(changes, t_ns) is not None
 
 
 def _first(now: int | None, t_ns: int) -> int:
@@ -136,11 +177,28 @@ def _pod(pod: PodLife, happening: Happening) -> None:
     pod.node = pod.node or str(happening.data.get("node") or "")
     if happening.kind == "fault.begin":
         pod.hurt_ns.append(happening.t_ns)
+    _readiness(pod, happening)
     name = _POD_FIELDS.get(happening.kind)
     if name == "stopped_ns":
         pod.stopped_ns = happening.t_ns
+        if pod.terminating_ns is None and happening.data.get("exit_code") not in (None, 0):
+            why = str(happening.data.get("reason") or "")
+            code = f"exit code {happening.data['exit_code']}"
+            pod.crashes.append((happening.t_ns, f"{code}, {why}" if why not in ("", "Error") else code))
     elif name is not None:
         setattr(pod, name, _first(getattr(pod, name), happening.t_ns))
+
+
+def _readiness(pod: PodLife, happening: Happening) -> None:
+    if happening.kind == "pod.present" and happening.data.get("ready"):
+        pod.old, pod.ready_ns = True, _first(pod.ready_ns, happening.t_ns)
+        pod.ready.append((happening.t_ns, True))
+    elif happening.kind == "pod.ready":
+        pod.ready.append((happening.t_ns, True))
+    elif happening.kind in ("pod.not-ready", "pod.terminating", "pod.gone"):
+        pod.ready.append((happening.t_ns, False))
+    if happening.kind == "pod.terminating" and "pre_stop" in happening.data:
+        pod.pre_stop = bool(happening.data["pre_stop"])
 
 
 def _node(node: NodeLife, happening: Happening) -> None:
@@ -151,9 +209,15 @@ def _node(node: NodeLife, happening: Happening) -> None:
 
 
 def _target(lives: Lives, happening: Happening) -> None:
-    pod = lives.pod_at(happening.subject.removeprefix("target/").rpartition(":")[0], happening.t_ns)
+    ip = happening.subject.removeprefix("target/").rpartition(":")[0]
+    pod = lives.pod_at(ip, happening.t_ns)
+    good = happening.kind == "target.healthy"
     if pod is None:
+        if happening.data.get("side") == "legacy" and (good or happening.kind in _TARGET_LEFT):
+            lives.hosts.setdefault(ip, []).append((happening.t_ns, good))
         return
+    if good or happening.kind in _TARGET_LEFT:
+        pod.in_balancer.append((happening.t_ns, good))
     if happening.kind == "target.healthy":
         pod.healthy_ns = _first(pod.healthy_ns, happening.t_ns)
     elif happening.kind in _TARGET_LEFT and pod.terminating_ns is not None and happening.t_ns >= pod.terminating_ns:

@@ -145,7 +145,13 @@ class PodReader(_Remembering):
             metadata = new["metadata"]
             grace_s = metadata.get("deletionGracePeriodSeconds")
             yield self._say(
-                t_ns, now, "pod.terminating", grace_s=grace_s, delete_by=metadata["deletionTimestamp"], ready=now.ready
+                t_ns,
+                now,
+                "pod.terminating",
+                grace_s=grace_s,
+                delete_by=metadata["deletionTimestamp"],
+                ready=now.ready,
+                pre_stop=_has_pre_stop(new),
             )
 
     def _containers(self, t_ns: int, old: Json | None, new: Json, now: _Pod) -> Iterator[Happening]:
@@ -170,6 +176,12 @@ class PodReader(_Remembering):
     @staticmethod
     def _say(t_ns: int, pod: _Pod, kind: str, detail: str = "", **data: object) -> Happening:
         return _happening(t_ns, kind, f"pod/{pod.name}", detail, ip=pod.ip, node=pod.node, pod=pod.name, **data)
+
+
+def _has_pre_stop(pod: Json) -> bool:
+    """Whether its SIGTERM comes later than it is told to go."""
+    found = pod.get("spec", {}).get("containers") or ()
+    return any((container.get("lifecycle") or {}).get("preStop") for container in found)
 
 
 def _ended(container: Json) -> Json | None:
