@@ -97,6 +97,7 @@ class WorkloadState:
     image_ids: tuple[
         str, ...
     ] = ()  # what really runs in the ready pods: digests, where a tag may point elsewhere later
+    undrainable: tuple[str, ...] = ()  # why none of its pods could ever be evicted, in words; empty when they could
 
 
 class Cluster(Protocol):

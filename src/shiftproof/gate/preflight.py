@@ -94,11 +94,25 @@ def _workload_whole(preflight: Preflight) -> str:
     return f"{workload.ready} pods ready, up to {workload.max_replicas}"
 
 
+@check("drains")
+def _drains(preflight: Preflight) -> str:
+    """Nodes can be drained: a budget that lets no pod go stops every upgrade of a node, and shows only then."""
+    blocked = preflight.cluster.workload().undrainable
+    if blocked:
+        raise ServiceFault(
+            f"no pod can ever be evicted, so no node can be drained: {'; '.join(blocked)}",
+            hint="let the PodDisruptionBudget spare one pod, e.g. maxUnavailable: 1, and keep more than one replica",
+        )
+    return "evictions are possible"
+
+
 @check("capacity-back")
 def _capacity_back(preflight: Preflight) -> str:
     """The old side can take everything back; without that there is no way back."""
     wanted = preflight.settings.service.legacy_hosts_for_peak
     healthy = sum(target.state == "healthy" for target in preflight.router.targets(Side.LEGACY))
+    if wanted is None:
+        return f"{healthy} legacy hosts healthy; how many a peak takes is not declared (legacy_hosts_for_peak)"
     if healthy < wanted:
         raise ServiceFault(
             f"the legacy side has {healthy} healthy hosts and needs {wanted} to take all traffic back",

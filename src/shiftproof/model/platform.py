@@ -105,6 +105,10 @@ class Load(Strict):
     in_flight_per_side: PositiveInt = 200
     accounts_prefix: str = Field(default="test-", min_length=1, description="our accounts; customers never have them")
     accounts: PositiveInt = 100
+    quiet_s: PositiveFloat = Field(default=8, description="how long our load pauses to let connections fall idle")
+    peak_per_s: PositiveFloat | None = Field(
+        default=None, description="requests a second at the service's peak, all customers together"
+    )
     operations: tuple[Operation, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -167,8 +171,8 @@ class Service(Strict):
     experiments: tuple[Name, ...] = ()
     cleanup: tuple[str, ...] = Field(default=(), description="in the service's image: removes our traffic")
     connections: Connections | None = None
-    legacy_hosts_for_peak: PositiveInt = Field(
-        default=1, description="healthy legacy hosts that can take everything back"
+    legacy_hosts_for_peak: PositiveInt | None = Field(
+        default=None, description="healthy legacy hosts that it takes to take everything back; None: not declared"
     )
     parity: Parity = Parity()
     duplicates: Duplicates = Duplicates()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shiftproof.adapters.kubernetes import paths
 from shiftproof.adapters.kubernetes.api import Api, Json, KubernetesError
+from shiftproof.adapters.kubernetes.budgets import blocking
 from shiftproof.adapters.kubernetes.digest import ROLLED, digest, referenced
 from shiftproof.adapters.kubernetes.nodes import hindering, not_serving
 from shiftproof.adapters.kubernetes.objects import cleaned
@@ -94,16 +95,18 @@ class KubernetesCluster:
         wanted = int(spec.get("replicas", 1))
         scaler = self._scaler()
         template = spec["template"]
+        budgets = self._budgets(template)
         return WorkloadState(
             replicas=wanted,
             ready=int(view.deployment.get("status", {}).get("readyReplicas", 0)),
             max_replicas=int(scaler["spec"]["maxReplicas"]) if scaler else wanted,
             max_surge=_surge(spec.get("strategy") or {}, wanted),
             images=tuple(container["image"] for container in template["spec"]["containers"]),
-            manifest_digest=digest(self._objects(view.deployment, scaler), scaled=scaler is not None),
+            manifest_digest=digest(self._objects(view.deployment, scaler, budgets), scaled=scaler is not None),
             pods=tuple(pod_state(pod) for pod in view.pods),
             hindered_by=self._hindered_by(view),
             image_ids=image_ids(view.pods),
+            undrainable=blocking(budgets, wanted),
         )
 
     def roll(self, deadline_s: float) -> Rollout:
@@ -198,14 +201,18 @@ class KubernetesCluster:
                 return scaler
         return None
 
-    def _objects(self, deployment: Json, scaler: Json | None) -> list[Json]:
+    def _budgets(self, template: Json) -> list[Json]:
+        """The PodDisruptionBudgets of its pods."""
+        labels = template.get("metadata", {}).get("labels", {})
+        budgets = self._items("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
+        return [budget for budget in budgets if paths.selects(budget["spec"].get("selector"), labels)]
+
+    def _objects(self, deployment: Json, scaler: Json | None, budgets: list[Json]) -> list[Json]:
         """All that decides how the service behaves: also Services, PodDisruptionBudgets, and what the pods read."""
         namespace = self._service.namespace
         template = deployment["spec"]["template"]
         labels = template.get("metadata", {}).get("labels", {})
-        found = [{**deployment, "kind": "Deployment"}, *([scaler] if scaler else [])]
-        budgets = self._items("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
-        found += [budget for budget in budgets if paths.selects(budget["spec"].get("selector"), labels)]
+        found = [{**deployment, "kind": "Deployment"}, *([scaler] if scaler else []), *budgets]
         for service in self._api.items(paths.core(namespace, "services")):
             selector = service["spec"].get("selector")
             if selector and paths.selects({"matchLabels": selector}, labels):
