@@ -125,7 +125,7 @@ class Balancer:
             return identity, client.get(f"{self.entry}{path}", headers=headers)
         return identity, httpx.get(f"{self.entry}{path}", headers=headers, timeout=20)
 
-    def lag(self, **seconds: float) -> None:
+    def lag(self, **seconds: float | None) -> None:
         assert httpx.put(f"{self.api}/_lab/lag", json=seconds).status_code == 200
 
     def log_of(self, identity: str) -> dict[str, Any]:

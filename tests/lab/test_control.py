@@ -13,6 +13,8 @@ from shiftproof.errors import LabError
 from shiftproof.lab import control_server
 from shiftproof.lab.control import LabControl
 from shiftproof.lab.legacy import LegacyHost
+from shiftproof.lab.network_faults import NetworkFaults
+from shiftproof.lab.network_rules import NetworkFault
 from shiftproof.lab.node import Node
 
 
@@ -46,6 +48,39 @@ class FakeHost:
     def restart(self) -> None:
         raise OSError("broken")
 
+    def state(self) -> dict[str, Any]:
+        return {"running": True, "env": {"POOL_SIZE": "1"}}
+
+    def change(self, env: Mapping[str, str | None], running: bool) -> dict[str, Any]:
+        self.done.append(("change", dict(env), running))
+        return {"problem": "it ended with exit code 1", "in_rotation": False}
+
+
+class FakeNetwork:
+    def __init__(self) -> None:
+        self.done: list[object] = []
+
+    def check(self, fault: NetworkFault) -> None:
+        if fault.kind == "delay":
+            raise LabError("this machine's kernel cannot delay packets")
+
+    def add(self, fault_id: str, fault: NetworkFault, for_s: float) -> None:
+        self.done.append(("add", fault_id, fault, for_s))
+
+    def remove(self, fault_id: str) -> None:
+        self.done.append(("remove", fault_id))
+
+
+def database(service: str) -> dict[str, Any]:
+    if service != "payments":
+        raise LabError(f"the lab runs no service {service!r}")
+    return {"host": "198.18.0.41", "port": 5432, "name": "payments", "role": "payments", "password": "x"}
+
+
+@pytest.fixture
+def network() -> FakeNetwork:
+    return FakeNetwork()
+
 
 @pytest.fixture
 def node() -> FakeNode:
@@ -58,11 +93,15 @@ def host() -> FakeHost:
 
 
 @pytest.fixture
-def control(tmp_path: Path, node: FakeNode, host: FakeHost) -> Iterator[LabControl]:
-    verbs = control_server.verbs(
-        {"node-1": cast("Node", node)}, {"legacy-1": cast("LegacyHost", host)}, lambda: {"ready": True}
+def control(tmp_path: Path, node: FakeNode, host: FakeHost, network: FakeNetwork) -> Iterator[LabControl]:
+    parts = control_server.Parts(
+        {"node-1": cast("Node", node)},
+        {"legacy-1": cast("LegacyHost", host)},
+        cast("NetworkFaults", network),
+        database,
+        lambda: {"ready": True},
     )
-    server = control_server.serve(verbs, tmp_path / "control.sock")
+    server = control_server.serve(control_server.verbs(parts), tmp_path / "control.sock")
     yield LabControl(tmp_path / "control.sock")
     server.shutdown()
     server.server_close()
@@ -111,6 +150,40 @@ def test_legacy(control: LabControl, host: FakeHost) -> None:
     control.start_legacy("legacy-1", {"POOL_SIZE": "1"})
     control.start_legacy("legacy-1")
     assert host.done == ["stop", ("start", {"POOL_SIZE": "1"}), ("start", None)]
+
+
+def test_legacy_machines_tell_their_state_and_take_another(control: LabControl, host: FakeHost) -> None:
+    assert control.legacy_state() == {"legacy-1": {"running": True, "env": {"POOL_SIZE": "1"}}}
+    assert control.change_legacy("legacy-1", {"PGHOST": None}, running=False)["problem"] is not None
+    assert host.done == [("change", {"PGHOST": None}, False)]
+    with pytest.raises(LabError, match="env is a mapping"):
+        control.change_legacy("legacy-1", cast("Any", {"POOL_SIZE": 1}))
+
+
+def test_a_network_fault_is_checked_before_it_reaches_the_network(control: LabControl, network: FakeNetwork) -> None:
+    deny = {"kind": "deny", "source": "legacy", "destination": "database", "port": 5432}
+    control.add_network("a1", deny, 60)
+    control.remove_network("a1")
+    fault = NetworkFault("deny", "legacy", "database", port=5432)
+    assert network.done == [("add", "a1", fault, 60), ("remove", "a1")]
+    for wrong, said in (
+        ({**deny, "kind": "flood"}, "no network fault is called 'flood'"),
+        ({**deny, "destination": "internet"}, "the lab has no 'internet'"),
+        ({**deny, "destination": "8.8.8.8"}, "is no address of the lab"),
+        ({**deny, "port": 0}, "is no port"),
+        ({"kind": "deny"}, "no network fault: KeyError"),
+    ):
+        with pytest.raises(LabError, match=said):
+            control.add_network("a2", wrong, 60)
+    with pytest.raises(LabError, match="cannot delay"):
+        control.check_network({**deny, "kind": "delay", "delay_ms": 5, "port": None})
+    assert len(network.done) == 2
+
+
+def test_the_database_of_a_service(control: LabControl) -> None:
+    assert control.database("payments")["role"] == "payments"
+    with pytest.raises(LabError, match="runs no service 'nothing'"):
+        control.database("nothing")
 
 
 def test_trouble_inside_is_an_answer_and_not_a_dead_lab(control: LabControl) -> None:

@@ -15,7 +15,7 @@ from shiftproof.adapters.targets import INFRA_ENV
 from shiftproof.errors import SetupError
 from shiftproof.gate.clock import RunClock, take_anchor
 from shiftproof.gate.config import config_hash, experiments_dir, read_platform, service
-from shiftproof.gate.defects import planted, read_defect
+from shiftproof.gate.planting import planted, read_defect
 from shiftproof.gate.request import Request, check_request, target_of
 from shiftproof.gate.session import GateSession
 from shiftproof.gate.settings import FULL, QUICK, GateSettings
@@ -81,9 +81,11 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
         clock = RunClock(anchor_ns)
         parts = connect(settings, journal, clock, anchor_ns)
         experiments = [parts.faults.experiment(name) for name in settings.service.experiments]
-        session = GateSession(settings, parts, clock, journal, view)
-        with _put_back(settings), planted(defect, settings.target, journal, settings.service), session:
-            yield Opened(settings, session, experiments)
+        with _put_back(settings), planted(defect, settings.target, journal, settings.service) as planting:
+            for note in planting.notes if planting is not None else ():
+                view.note(f"planted {request.defect}: {note}")
+            with GateSession(settings, parts, clock, journal, view, planting) as session:
+                yield Opened(settings, session, experiments)
 
 
 @contextmanager

@@ -47,6 +47,6 @@ def check_request(request: Request) -> None:
     service(read_platform(request.infra_dir), request.service)
     target_of(request)
     if request.defect is not None:
-        from shiftproof.gate.defects import read_defect
+        from shiftproof.gate.planting import read_defect
 
         read_defect(request.defect)

@@ -16,6 +16,8 @@ from shiftproof.gate.identity import run_info
 from shiftproof.gate.integrity import Integrity
 from shiftproof.gate.notes import Notes
 from shiftproof.gate.parts import Parts
+from shiftproof.gate.phases import OpenPhase
+from shiftproof.gate.planting import Planting
 from shiftproof.gate.preflight import CHECKS, Preflight, run_check, weights_undo
 from shiftproof.gate.rehearsal import ClaimFailed, Rehearsal
 from shiftproof.gate.rows import phase_row, preflight_row
@@ -39,8 +41,17 @@ PAIRS_TOLERANCE = 0.9  # a phase ends by the clock: its last pairs may not be in
 class GateSession:
     """Open it with `with`. Nothing is changed before `rehearsal` is first asked for; all is put back at the end."""
 
-    def __init__(self, settings: GateSettings, parts: Parts, clock: RunClock, journal: Journal, view: View) -> None:
+    def __init__(
+        self,
+        settings: GateSettings,
+        parts: Parts,
+        clock: RunClock,
+        journal: Journal,
+        view: View,
+        planting: Planting | None = None,
+    ) -> None:
         self.settings = settings
+        self._planting = planting
         self.integrity = Integrity()
         self._parts = parts
         self._journal = journal
@@ -113,7 +124,7 @@ class GateSession:
             self.settings.depth,
             self.settings.run_dir,
             self._show,
-            lambda phase: self._view.phase_started(phase.name, phase.repeat, phase.of),
+            self._phase_started,
         )
         self._clock.watch(self._checkpoint)
         return self._underway
@@ -150,6 +161,7 @@ class GateSession:
             findings += self._gap_findings()
         workload, changed = self._proven()
         findings += changed
+        findings += self._planting.findings() if self._planting is not None else []
         failed = any(finding.verdict is Verdict.FAIL for finding in findings)
         findings += self._unchecked(failed_early=failed) + self.integrity.closing_findings(failed_early=failed)
         info = run_info(self.settings, workload, self._load_s(case))
@@ -157,6 +169,12 @@ class GateSession:
         return result, case
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _phase_started(self, phase: OpenPhase) -> None:
+        """Say so, and plant what waits for it: before its action, and with its load running."""
+        self._view.phase_started(phase.name, phase.repeat, phase.of)
+        if self._planting is not None:
+            self._planting.phase_started(phase.name)
 
     def _checkpoint(self) -> None:
         """Raises what the monitor has found."""

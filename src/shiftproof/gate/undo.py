@@ -15,6 +15,10 @@ from shiftproof.safety.recover import Recovery, UndoHandler, recover
 HANDLERS = {
     "weights": "shiftproof.adapters.elbv2:undo_weights",
     "router-lag": "shiftproof.adapters.elbv2:undo_lag",
+    "stickiness": "shiftproof.adapters.elbv2:undo_stickiness",
+    "legacy": "shiftproof.adapters.embedded_lab:undo_legacy",
+    "network": "shiftproof.adapters.embedded_lab:undo_network",
+    "sql": "shiftproof.adapters.postgres:undo_sql",
     "node-power": "shiftproof.chaos.undo:restore_node_power",
     "node-cordon": "shiftproof.chaos.undo:uncordon",
     "synthetic": "shiftproof.adapters.kubernetes:undo_synthetic",

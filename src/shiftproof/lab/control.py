@@ -47,7 +47,9 @@ class LabControl:
         return [int(pid) for pid in answer["pids"]]
 
     def status(self) -> Mapping[str, Any]:
-        """{"ready", "coming_up", "up_s": seconds, "parts": [{…}], "nodes": {name: pid of its process 1, or null}}.
+        """{"ready", "coming_up", "up_s": seconds, "parts": [{…}], "nodes": {name: pid of its process 1, or null},
+        "network": [{"id", "fault": in words, "ends_in_s", "dropped": packets}] of the network faults in force,
+        "legacy": as legacy_state}.
 
         A part: {"name", "where", "pid", "state", "restarts", "problem"}; state: "ready", "not-ready", "dead",
         "stopped", "off" (a node without power); pids as the machine sees them.
@@ -65,6 +67,37 @@ class LabControl:
     def start_legacy(self, host: str, env: Mapping[str, str] | None = None) -> None:
         """Start with the ordinary settings, `env` on top; returns when it answers. Does nothing when it runs."""
         self._ask("start_legacy", host=host, env=dict(env or {}))
+
+    def legacy_state(self) -> dict[str, dict[str, Any]]:
+        """{host: {"running", "env"}}: whether its process is meant to run, and what is set on top of the ordinary
+        settings ({} when nothing is; a value of null takes the variable away).
+        """
+        found: dict[str, dict[str, Any]] = self._ask("legacy_state")["hosts"]
+        return found
+
+    def change_legacy(self, host: str, env: Mapping[str, str | None], *, running: bool = True) -> Mapping[str, Any]:
+        """Make the host as legacy_state tells it; SIGTERM and a new start unless it is so already.
+
+        Returns {"problem": why its process does not answer within 20 s, or null, "in_rotation": whether the load
+        balancer sends to it}. Settings with which it cannot run are no error.
+        """
+        return self._ask("change_legacy", host=host, env=dict(env), running=running)
+
+    def database(self, service: str) -> Mapping[str, Any]:
+        """{"host", "port", "name", "role", "password"} of the service's database and its owner."""
+        return self._ask("database", service=service)
+
+    def check_network(self, fault: Mapping[str, Any]) -> None:
+        """Raises LabError when this machine cannot make it. Changes nothing."""
+        self._ask("check_network", fault=dict(fault))
+
+    def add_network(self, fault_id: str, fault: Mapping[str, Any], for_s: float) -> None:
+        """Put a network fault in force: the fields of network_rules.NetworkFault. It ends by itself after `for_s`."""
+        self._ask("add_network", fault_id=fault_id, fault=dict(fault), for_s=for_s)
+
+    def remove_network(self, fault_id: str) -> None:
+        """Take it away; does nothing when it is not there."""
+        self._ask("remove_network", fault_id=fault_id)
 
     def _ask(self, verb: str, **parameters: Any) -> dict[str, Any]:
         try:

@@ -7,12 +7,15 @@ import logging
 import socketserver
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shiftproof.errors import LabError, ShiftproofError
+from shiftproof.lab import network_rules
 from shiftproof.lab.control import LONGEST_CUT_S, SOCKET
 from shiftproof.lab.legacy import LegacyHost, host_named
+from shiftproof.lab.network_faults import NetworkFaults
 from shiftproof.lab.node import Node
 
 log = logging.getLogger(__name__)
@@ -21,11 +24,26 @@ Verb = Callable[[Request], dict[str, Any]]
 _LONGEST_REQUEST_BYTES = 2**20
 
 
-def verbs(
-    nodes: Mapping[str, Node], legacy: Mapping[str, LegacyHost], status: Callable[[], dict[str, Any]]
-) -> dict[str, Verb]:
-    """What can be asked, by name."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the requests are about. `database`: where a service's database is, and who owns it."""
 
+    nodes: Mapping[str, Node]
+    legacy: Mapping[str, LegacyHost]
+    network: NetworkFaults
+    database: Callable[[str], dict[str, Any]]
+    status: Callable[[], dict[str, Any]]
+
+
+def verbs(parts: Parts) -> dict[str, Verb]:
+    """What can be asked, by name."""
+    return {**_node_verbs(parts.nodes), **_legacy_verbs(parts.legacy), **_network_verbs(parts.network)} | {
+        "status": lambda _: parts.status(),
+        "database": lambda request: parts.database(str(request.get("service"))),
+    }
+
+
+def _node_verbs(nodes: Mapping[str, Node]) -> dict[str, Verb]:
     def power_off(request: Request) -> dict[str, Any]:
         _node(nodes, request).power_off(_cut_s(request))
         return {}
@@ -37,6 +55,10 @@ def verbs(
     def kill_pod(request: Request) -> dict[str, Any]:
         return {"pids": _node(nodes, request).kill_pod(_pod_uid(request))}
 
+    return {verb.__name__: verb for verb in (power_off, power_on, kill_pod)}
+
+
+def _legacy_verbs(legacy: Mapping[str, LegacyHost]) -> dict[str, Verb]:
     def restart_legacy(request: Request) -> dict[str, Any]:
         host_named(legacy, str(request.get("host"))).restart()
         return {}
@@ -46,11 +68,34 @@ def verbs(
         return {}
 
     def start_legacy(request: Request) -> dict[str, Any]:
-        host_named(legacy, str(request.get("host"))).start(request.get("env") or None)
+        host_named(legacy, str(request.get("host"))).start(_env(request) or None)
         return {}
 
-    known = (power_off, power_on, kill_pod, restart_legacy, stop_legacy, start_legacy)
-    return {verb.__name__: verb for verb in known} | {"status": lambda _: status()}
+    def legacy_state(request: Request) -> dict[str, Any]:
+        del request
+        return {"hosts": {name: host.state() for name, host in legacy.items()}}
+
+    def change_legacy(request: Request) -> dict[str, Any]:
+        return host_named(legacy, str(request.get("host"))).change(_env(request), request.get("running") is not False)
+
+    known = (restart_legacy, stop_legacy, start_legacy, legacy_state, change_legacy)
+    return {verb.__name__: verb for verb in known}
+
+
+def _network_verbs(network: NetworkFaults) -> dict[str, Verb]:
+    def check_network(request: Request) -> dict[str, Any]:
+        network.check(_fault(request))
+        return {}
+
+    def add_network(request: Request) -> dict[str, Any]:
+        network.add(str(request.get("fault_id")), _fault(request), float(request.get("for_s", 0)))
+        return {}
+
+    def remove_network(request: Request) -> dict[str, Any]:
+        network.remove(str(request.get("fault_id")))
+        return {}
+
+    return {verb.__name__: verb for verb in (check_network, add_network, remove_network)}
 
 
 def serve(known: Mapping[str, Verb], path: Path = SOCKET) -> socketserver.BaseServer:
@@ -102,3 +147,17 @@ def _pod_uid(request: Request) -> str:
     if not uid or not all(letter.isalnum() or letter == "-" for letter in uid):
         raise LabError(f"{uid!r} is no pod's uid")
     return uid
+
+
+def _env(request: Request) -> dict[str, str | None]:
+    env = request.get("env") or {}
+    if not isinstance(env, dict) or not all(value is None or isinstance(value, str) for value in env.values()):
+        raise LabError("env is a mapping of names to texts, or to null")
+    return env
+
+
+def _fault(request: Request) -> network_rules.NetworkFault:
+    fault = request.get("fault")
+    if not isinstance(fault, dict):
+        raise LabError("a network fault is a mapping")
+    return network_rules.parse(fault)

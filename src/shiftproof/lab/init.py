@@ -92,11 +92,11 @@ def _bring_up(plan: LabPlan, reporter: Reporter, stopped: threading.Event) -> No
     cgroups.enter(cgroups.CONTROL)
     namespaces.build()
     # Only now: these modules take longest to load, and what they need first (mounts, network) is made meanwhile.
-    from shiftproof.lab.control_server import serve, verbs
+    from shiftproof.lab.control_server import Parts, serve, verbs
     from shiftproof.lab.runtime import Lab
 
     lab = Lab(plan)
-    serve(verbs(lab.nodes, lab.legacy, lab.status))
+    serve(verbs(Parts(lab.nodes, lab.legacy, lab.network, lab.database, lab.status)))
     parts = lab.parts()
     reporter.write(parts=[part.name for part in parts], before_s=round(time.monotonic() - start_s, 2))
 

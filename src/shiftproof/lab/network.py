@@ -14,6 +14,9 @@ KUBECONFIG = LAB_DIR / "kubernetes" / "admin.kubeconfig"
 LB_DIR = LAB_DIR / "lb"
 LOG_DIR = LAB_DIR / "log"
 
+LAB_CIDR = "198.18.0.0/15"
+"""All of it: machines, pods and Services."""
+
 BRIDGE = "lab0"
 BRIDGE_CIDR = "198.18.0.0/24"
 CONTROL_IP = "198.18.0.1"  # the bridge itself, in the init's namespace: control plane, AWS stand-in, our own load

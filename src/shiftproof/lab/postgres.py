@@ -16,7 +16,7 @@ from pathlib import Path
 
 from shiftproof.errors import LabError
 from shiftproof.lab import cgroups, namespaces
-from shiftproof.lab.network import LAB_DIR, POSTGRES_IP, POSTGRES_PORT
+from shiftproof.lab.network import LAB_CIDR, LAB_DIR, POSTGRES_IP, POSTGRES_PORT
 from shiftproof.lab.supervisor import Command, Daemon, PartFailed, base_environment
 
 MAX_CONNECTIONS = 100
@@ -24,7 +24,6 @@ _FOLDER = LAB_DIR / "postgres"
 _DEBIAN = Path("/usr/lib/postgresql")
 _USERS = ("postgres", "nobody")  # it refuses to run as root
 _WITHIN_S = 30.0
-_LAB_RANGE = "198.18.0.0/15"
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": POSTGRES_IP,
     "port": str(POSTGRES_PORT),
@@ -78,7 +77,7 @@ class Postgres:
         """Make the cluster, start the server, make roles and databases. Raises PartFailed."""
         self._folder.mkdir()
         shutil.chown(self._folder, self._user)
-        rules = f"local all all trust\nhost all all {_LAB_RANGE} scram-sha-256\n"
+        rules = f"local all all trust\nhost all all {LAB_CIDR} scram-sha-256\n"
         self._run(
             "initdb",
             (

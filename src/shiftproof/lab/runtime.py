@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,8 @@ from shiftproof.errors import LabError
 from shiftproof.lab import balancer, control_plane, services
 from shiftproof.lab.kube import ApiError, KubeApi, conditions
 from shiftproof.lab.legacy import LegacyHost, migrate
-from shiftproof.lab.network import CONTROL_IP, LEGACY_IPS, NODE_IPS
+from shiftproof.lab.network import CONTROL_IP, LEGACY_IPS, NODE_IPS, POSTGRES_IP, POSTGRES_PORT
+from shiftproof.lab.network_faults import NetworkFaults
 from shiftproof.lab.node import Node
 from shiftproof.lab.parts import Part
 from shiftproof.lab.plan import LabPlan, ServicePlan
@@ -51,6 +52,7 @@ class Lab:
         self.nodes = {name: Node(name, plan) for name in NODE_IPS}
         self.legacy = {host: LegacyHost(host, plan.services[0]) for host in LEGACY_IPS} if plan.services else {}
         self.postgres = Postgres()
+        self.network = NetworkFaults()
 
     def parts(self) -> list[Part]:
         """All of them, with what they need."""
@@ -187,7 +189,18 @@ class Lab:
             "up_s": round(time.monotonic() - self._started_s, 1),
             "parts": parts,
             "nodes": {name: node.machine.init_pid for name, node in self.nodes.items()},
+            "network": self.network.status(),
+            "legacy": {name: host.state() for name, host in self.legacy.items()},
         }
+
+    def database(self, name: str) -> dict[str, Any]:
+        """See control.LabControl.database. Raises LabError for a service that the lab does not run."""
+        for service in self._plan.services:
+            if service.name == name:
+                own = Database.of(service.legacy_env)
+                return {"host": POSTGRES_IP, "port": POSTGRES_PORT, **asdict(own)}
+        known = ", ".join(service.name for service in self._plan.services)
+        raise LabError(f"the lab runs no service {name!r}: it runs {known}")
 
     def _describe_node(self, node: Node) -> list[dict[str, Any]]:
         if node.is_off():

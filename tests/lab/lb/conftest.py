@@ -23,7 +23,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 def balancer(estate: Estate) -> Iterator[Balancer]:
     """With its lag at 0, and without the cluster targets that the test registered."""
     yield estate.balancer
-    estate.balancer.lag(weights_s=0, registration_s=0)
+    estate.balancer.lag(weights_s=0, registration_s=0, deregistration_s=None)
 
 
 @pytest.fixture

@@ -93,6 +93,30 @@ class Elbv2Router:
                 )
             self._sleep(READ_BACK_PAUSE_S)
 
+    def stickiness_s(self, rule: str) -> int:
+        """Seconds for which a client keeps the side that it first came to; 0 when it may change with each request."""
+        held = _forward(self._rule(rule), rule).get("ForwardConfig", {}).get("TargetGroupStickinessConfig") or {}
+        return int(held.get("DurationSeconds") or 0) if held.get("Enabled") else 0
+
+    def set_stickiness(self, rule: str, seconds: int) -> None:
+        """Write, and read back; 0 turns it off. The weights stay. Raises FaultError when the API does not hold it.
+
+        For planted defects: in production stickiness is the infrastructure code's.
+        """
+        action = _forward(self._rule(rule), rule)
+        if rule not in SPLIT_RULES:
+            raise SetupError(f"rule {rule!r} is pinned to its side, so nobody can stick to another")
+        held = action.get("ForwardConfig", {}).get("TargetGroups", [])
+        config: dict[str, Any] = {"Enabled": seconds > 0, **({"DurationSeconds": seconds} if seconds > 0 else {})}
+        forward: Any = {"TargetGroups": held, "TargetGroupStickinessConfig": config}
+        with aws_errors(f"set the stickiness of {self._service.name}/{rule} to {seconds} s"):
+            self._client.modify_rule(
+                RuleArn=self._arns().rules[rule], Actions=[{"Type": "forward", "ForwardConfig": forward}]
+            )
+        found = self.stickiness_s(rule)
+        if found != seconds:
+            raise FaultError(f"rule {self._service.name}/{rule} sticks for {found} s although {seconds} s were written")
+
     def targets(self, side: Side) -> Sequence[TargetState]:
         """The targets registered or draining on the legacy or the cluster side."""
         if side not in (Side.LEGACY, Side.CLUSTER):

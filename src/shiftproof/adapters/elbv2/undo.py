@@ -1,18 +1,15 @@
-"""Undo handlers for the journal's kinds "weights" and "router-lag". Idempotent; raise UndoError."""
+"""Undo handlers for the journal's kinds "weights", "router-lag" and "stickiness". Idempotent; raise UndoError."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
+from shiftproof.adapters.elbv2.lag import LAGS, write_lag
 from shiftproof.adapters.elbv2.router import connect
 from shiftproof.adapters.targets import load_service, load_target
 from shiftproof.errors import ShiftproofError, UndoError
 from shiftproof.ports import Weights
-
-TIMEOUT_S = 5.0
 
 
 def undo_weights(payload: Mapping[str, Any]) -> None:
@@ -30,16 +27,25 @@ def undo_weights(payload: Mapping[str, Any]) -> None:
 
 
 def undo_lag(payload: Mapping[str, Any]) -> None:
-    """Set the lab's load-balancer lag back. Payload: target, weights_s, registration_s. Nothing but a lab has one."""
+    """Set the lab's load-balancer lag back. Payload: target, weights_s, registration_s, deregistration_s (or null)."""
+    lag = {name: payload.get(name) for name in LAGS}
     try:
         target = load_target(str(payload["target"]))
-        if target.kind != "lab" or target.aws_endpoint is None:
-            raise UndoError(f"target {target.name} has no lag to set")
-        lag = {name: float(payload[name]) for name in ("weights_s", "registration_s")}
-        answer = httpx.put(f"{target.aws_endpoint}/_lab/lag", json=lag, timeout=TIMEOUT_S)
+        found = write_lag(target, lag)
     except KeyError as error:
         raise UndoError(f"the journal's entry for the lag lacks {error}") from error
-    except httpx.HTTPError as error:
-        raise UndoError(f"the load balancer's lag could not be put back: {error}") from error
-    if answer.status_code != 200 or answer.json() != lag:
-        raise UndoError(f"the load balancer did not take the lag {lag}: {answer.text[:200]}")
+    except ShiftproofError as error:
+        raise UndoError(f"the load balancer's lag could not be put back: {error}", hint=error.hint) from error
+    if found != lag:
+        raise UndoError(f"the load balancer did not take the lag {lag}: it is {found}")
+
+
+def undo_stickiness(payload: Mapping[str, Any]) -> None:
+    """Make clients stick to a side as long as before. Payload: target, service, rule, stickiness_s (0: not at all)."""
+    try:
+        router = connect(load_target(str(payload["target"])), load_service(str(payload["service"])))
+        router.set_stickiness(str(payload["rule"]), int(payload["stickiness_s"]))
+    except KeyError as error:
+        raise UndoError(f"the journal's entry for stickiness lacks {error}") from error
+    except ShiftproofError as error:
+        raise UndoError(f"stickiness not put back: {error}", hint=error.hint) from error

@@ -114,11 +114,11 @@ class Api:
         found: list[Json] = self.get(path, **query)["items"]
         return found
 
-    def patch(self, path: str, body: Json, content_type: str = MERGE_PATCH) -> Json:
-        return self._call("PATCH", path, body=body, content_type=content_type)
+    def patch(self, path: str, body: Json, content_type: str = MERGE_PATCH, **query: str | int) -> Json:
+        return self._call("PATCH", path, body=body, content_type=content_type, query=query)
 
-    def post(self, path: str, body: Json) -> Json:
-        return self._call("POST", path, body=body)
+    def post(self, path: str, body: Json, **query: str | int) -> Json:
+        return self._call("POST", path, body=body, query=query)
 
     def put(self, path: str, body: Json) -> Json:
         return self._call("PUT", path, body=body)

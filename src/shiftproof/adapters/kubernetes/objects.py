@@ -57,20 +57,20 @@ class Objects:
         """The live object, or None. Items carry kind and version here, as a single GET gives them."""
         return self._api.find(ref.path)
 
-    def patch(self, ref: ObjectRef, kind: PatchType, body: Any) -> Json:
-        """Raises UserError when the API server finds the patch wrong."""
+    def patch(self, ref: ObjectRef, kind: PatchType, body: Any, *, dry_run: bool = False) -> Json:
+        """The object as it is then; dry_run: as it would be. Raises UserError when the API server finds it wrong."""
         try:
-            return self._api.patch(ref.path, cast("Json", body), CONTENT_TYPES[kind])
+            return self._api.patch(ref.path, cast("Json", body), CONTENT_TYPES[kind], **_query(dry_run))
         except KubernetesError as error:
             raise _users_mistake(error, f"the patch of {ref}") from error
 
-    def create(self, ref: ObjectRef, manifest: Mapping[str, Any]) -> Json:
-        """Raises UserError when the API server finds the manifest wrong."""
+    def create(self, ref: ObjectRef, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Json:
+        """Raises UserError when the API server finds the manifest wrong. dry_run: nothing is kept."""
         body = {**manifest, "apiVersion": ref.api_version, "kind": ref.kind}
         if ref.namespace is not None:
             body["metadata"] = {**body.get("metadata", {}), "namespace": ref.namespace}
         try:
-            return self._api.post(ref.collection, body)
+            return self._api.post(ref.collection, body, **_query(dry_run))
         except KubernetesError as error:
             raise _users_mistake(error, f"creating {ref}") from error
 
@@ -201,6 +201,10 @@ def restore_with(objects: Objects, payload: Mapping[str, Any]) -> None:
     """`restore_object` over a connection that is there already."""
     ref = objects.locate(payload["kind"], payload["name"], payload["namespace"] or "", payload["api_version"])
     objects.restore(ref, payload["before"])
+
+
+def _query(dry_run: bool) -> dict[str, str]:
+    return {"dryRun": "All"} if dry_run else {}
 
 
 def _replacement(live: Mapping[str, Any], before: Mapping[str, Any], scaled: bool) -> Json:

@@ -99,7 +99,12 @@ class LabApi:
         """Set what is named and leave the rest. Returns why not, if not."""
         try:
             values = {**asdict(self._lag.get()), **json.loads(body)}
-            lag = Lag(weights_s=float(values.pop("weights_s")), registration_s=float(values.pop("registration_s")))
+            leaving = values.pop("deregistration_s")
+            lag = Lag(
+                weights_s=float(values.pop("weights_s")),
+                registration_s=float(values.pop("registration_s")),
+                deregistration_s=None if leaving is None else float(leaving),
+            )
         except (ValueError, TypeError) as error:
             return f'a JSON object such as {{"weights_s": 0, "registration_s": 10}} is wanted: {error}'
         problem = f"unknown: {', '.join(sorted(values))}" if values else lag.problem()

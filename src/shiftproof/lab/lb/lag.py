@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -15,17 +15,27 @@ MAX_LAG_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Seconds between the API's answer and the effect on traffic."""
+    """Seconds between the API's answer and the effect on traffic.
+
+    registration_s: for targets that come, and for those that leave too while deregistration_s is None.
+    """
 
     weights_s: float = 0.0
     registration_s: float = 0.0
+    deregistration_s: float | None = None
 
     def problem(self) -> str | None:
         """Why these values cannot be, if they cannot."""
-        for name, value in (("weights_s", self.weights_s), ("registration_s", self.registration_s)):
-            if not 0 <= value <= MAX_LAG_S:
+        for name, value in asdict(self).items():
+            if value is not None and not 0 <= value <= MAX_LAG_S:
                 return f"{name} must be between 0 and {MAX_LAG_S:g} seconds, not {value:g}"
         return None
+
+    def of_registration(self, registered: bool) -> float:
+        """Until traffic follows a target that came (or left)."""
+        if registered or self.deregistration_s is None:
+            return self.registration_s
+        return self.deregistration_s
 
 
 class SharedLag:
@@ -68,8 +78,14 @@ class Delayed(Generic[K, V]):
         self._seen.pop(key, None)
         self._waiting = [entry for entry in self._waiting if entry[1] != key]
 
-    def due(self, now: float, lag_s: float) -> list[tuple[K, V]]:
-        """Take out all that is due, in the order in which it was written."""
-        ready = [(key, value) for seen, key, value in self._waiting if now - seen >= lag_s]
-        self._waiting = [entry for entry in self._waiting if now - entry[0] < lag_s]
-        return ready
+    def due(self, now: float, lag_s: Callable[[V], float]) -> list[tuple[K, V]]:
+        """Take out all that is due, in the order in which it was written. `lag_s`: how late which value takes effect.
+
+        A value that is due before an older one of its key replaces it: what is newest holds in the end.
+        """
+        ready = [entry for entry in self._waiting if now - entry[0] >= lag_s(entry[2])]
+        newest = {key: seen for seen, key, _ in ready}
+        self._waiting = [
+            entry for entry in self._waiting if entry not in ready and entry[0] >= newest.get(entry[1], entry[0])
+        ]
+        return [(key, value) for _, key, value in ready]

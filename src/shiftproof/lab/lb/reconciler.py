@@ -146,7 +146,7 @@ class Reconciler:
             self._weights.forget(key)
         for key, rule in weighted.items():
             self._weights.offer(key, rule, now)
-        for key, rule in self._weights.due(now, self._lag.get().weights_s):
+        for key, rule in self._weights.due(now, lambda _: self._lag.get().weights_s):
             if rule.weights != self._rules[key].weights:
                 self._runtime.replace_map(self._files.map(rule), slots.shares(rule.weights))
                 self._rules[key] = rule
@@ -160,7 +160,7 @@ class Reconciler:
         path.write_text("".join(lines), encoding="utf-8")
 
     def _follow_registrations(self, now: float) -> None:
-        for (name, address), registered in self._registrations.due(now, self._lag.get().registration_s):
+        for (name, address), registered in self._registrations.due(now, self._lag.get().of_registration):
             table, slot = self._tables[name], self._tables[name].get(address)
             if registered:
                 self._register(name, table, address, slot, now)

@@ -1,0 +1,38 @@
+"""create: an object that is not there."""
+
+from __future__ import annotations
+
+from shiftproof.errors import UserError
+from shiftproof.gate.planting.site import Site
+from shiftproof.gate.planting.verbs import objects
+from shiftproof.gate.planting.verbs.verb import Verb
+from shiftproof.model.defect import Create, Step
+
+
+class CreateVerb(Verb):
+    """Undone by deleting it."""
+
+    def check(self, step: Step, site: Site) -> None:
+        create = _create(step)
+        ref = objects.locate(site, create.object)
+        there = site.foreseen.get(ref.path, site.objects.read(ref) is not None)
+        if there:
+            raise UserError(f"{ref} is there already", hint="use patch to change it")
+        # Into a namespace that a step before this one creates nothing can be tried dry.
+        if not any(path.endswith(f"/namespaces/{ref.namespace}") for path in site.foreseen):
+            site.objects.create(ref, create.body, dry_run=True)
+        site.foreseen[ref.path] = True
+
+    def plant(self, step: Step, site: Site) -> None:
+        create = _create(step)
+        ref = objects.locate(site, create.object)
+        if site.objects.read(ref) is not None:
+            raise UserError(f"{ref} is there already", hint="use patch to change it")
+        objects.record(site, ref, None)
+        site.objects.create(ref, create.body)
+        objects.await_effect(site, ref)
+
+
+def _create(step: Step) -> Create:
+    assert step.create is not None
+    return step.create
