@@ -1,4 +1,4 @@
-"""Known answers, exact dynamic programming, properties, and error rates by simulation."""
+"""Known answers, properties, and error rates by simulation. Exact error rates: test_sequential_exact.py."""
 
 from __future__ import annotations
 
@@ -11,113 +11,21 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shiftproof.judge.sequential import (
-    Decision,
-    Sprt,
     binomial_at_least,
     binomial_at_most,
     excess_p,
+    fixed_sample,
     least_rate,
     mcnemar,
     mcnemar_log_e,
     mean_above,
     mean_below,
-    rate_above,
     rate_log_e,
     ruled_out_rate,
     samples_to_rule_out,
     seconds_to_show_below,
     split_alpha,
 )
-
-ROWS = [(0.001, 0.01), (0.001, 0.005), (0.0001, 0.001)]
-
-
-def exact(test: Sprt, rate: float) -> tuple[float, float, int]:
-    """(mean sample, chance of REJECT, 99th percentile of the sample) at a true rate, by dynamic programming.
-
-    The state after n samples is the number of failures k; within the thresholds only a handful of k are possible.
-    """
-    alive = {0: 1.0}
-    mean = rejected = ended = 0.0
-    p99 = 0
-    n = 0
-    while sum(alive.values()) > 1e-9:
-        mean += sum(alive.values())  # E[N] = sum over n of P(N > n)
-        n += 1
-        grown: dict[int, float] = {}
-        for k, chance in alive.items():
-            grown[k] = grown.get(k, 0.0) + chance * (1 - rate)
-            grown[k + 1] = grown.get(k + 1, 0.0) + chance * rate
-        alive = {}
-        for k, chance in grown.items():
-            llr = k * test.on_failure + (n - k) * test.on_success
-            if llr >= test.upper:
-                rejected += chance
-                ended += chance
-            elif llr <= test.lower:
-                ended += chance
-            else:
-                alive[k] = chance
-        if not p99 and ended >= 0.99:
-            p99 = n
-    return mean, rejected, p99
-
-
-@pytest.mark.parametrize(
-    ("rates", "wald", "error_free"),
-    list(zip(ROWS, [(668, 320), (1877, 1110), (6720, 3210)], [508, 1146, 5103], strict=True)),
-)
-def test_wald_and_error_free_samples_are_those_of_the_table(
-    rates: tuple[float, float], wald: tuple[int, int], error_free: int
-) -> None:
-    test = Sprt(*rates)
-    assert [round(n) for n in test.wald_expected()] == list(wald)
-    assert test.error_free_accept() == error_free
-    clean = np.zeros(error_free, dtype=bool)
-    assert test.decide(clean).decision is Decision.ACCEPT
-    assert test.decide(clean[:-1]).decision is Decision.OPEN
-
-
-@pytest.mark.parametrize(("rates", "means"), list(zip(ROWS, [(676, 386), (1893, 1258), (6790, 3869)], strict=True)))
-def test_exact_mean_samples_are_those_of_the_table(rates: tuple[float, float], means: tuple[int, int]) -> None:
-    test = Sprt(*rates)
-    under0, alpha, _ = exact(test, rates[0])
-    under1, power, _ = exact(test, rates[1])
-    assert (under0, under1) == pytest.approx(means, abs=0.6)  # the table says 3,869 where the sum gives 3,868.46
-    beta = 1 - power  # Wald: each at most a/(1-b) and b/(1-a), and never more than a+b together
-    assert alpha + beta <= 0.02
-    assert max(alpha, beta) <= 0.01 / 0.99
-
-
-def test_between_the_two_rates_the_sample_grows_hence_the_cap() -> None:
-    mean, _, p99 = exact(Sprt(0.001, 0.01), 0.003)
-    assert round(mean, -1) == 1150
-    assert abs(p99 - 4084) <= 1
-
-
-def test_with_ln_100_error_free_takes_509_and_5115() -> None:
-    # ln(1/beta) instead of ln((1-alpha)/beta)
-    for (p0, p1), n in (((0.001, 0.01), 509), ((0.0001, 0.001), 5115)):
-        assert math.ceil(math.log(100) / -Sprt(p0, p1).on_success) == n
-
-
-def test_a_total_outage_is_rejected_at_the_second_request() -> None:
-    result = Sprt(0.001, 0.01).decide(np.ones(100, dtype=bool))
-    assert (result.decision, result.used) == (Decision.REJECT, 2)
-
-
-def test_one_error_alone_never_rejects() -> None:
-    assert Sprt(0.0001, 0.5).decide(np.array([True])).decision is Decision.OPEN
-
-
-def test_cap_leaves_it_open() -> None:
-    assert Sprt(0.001, 0.01).decide(np.zeros(1000, dtype=bool), cap=500).decision is Decision.OPEN
-
-
-@pytest.mark.parametrize("bad", [(0.01, 0.001), (0.0, 0.1), (0.1, 1.0)])
-def test_rates_in_the_wrong_order_are_refused(bad: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="p0 < p1"):
-        Sprt(*bad)
 
 
 def test_error_free_bounds_as_they_are_printed() -> None:
@@ -151,6 +59,29 @@ def test_ruled_out_rate_refuses_nonsense() -> None:
         split_alpha(0.01, 0)
 
 
+@pytest.mark.parametrize(
+    ("rates", "sample"), [((0.001, 0.01), (1157, 4)), ((0.001, 0.005), (3476, 8)), ((0.0001, 0.001), (11_601, 4))]
+)
+def test_the_best_fixed_sample_is_that_of_the_table_and_holds_both_errors(
+    rates: tuple[float, float], sample: tuple[int, int]
+) -> None:
+    n, c = fixed_sample(*rates)
+    assert (n, c) == sample
+    assert stats.binom.sf(c, n, rates[0]) <= 0.01
+    assert stats.binom.cdf(c, n, rates[1]) <= 0.01
+    fewer = range(max(1, n - 200), n)
+    assert not any(
+        stats.binom.sf(x, m, rates[0]) <= 0.01 and stats.binom.cdf(x, m, rates[1]) <= 0.01
+        for m in fewer
+        for x in range(c + 2)
+    )
+
+
+def test_a_fixed_sample_needs_rates_in_their_order() -> None:
+    with pytest.raises(ValueError, match="p0 < p1"):
+        fixed_sample(0.01, 0.001)
+
+
 @given(t=st.integers(0, 60), c=st.integers(0, 60))
 def test_mcnemar_is_a_martingale_step_at_one_half(t: int, c: int) -> None:
     now = float(mcnemar_log_e(t, c))
@@ -178,26 +109,19 @@ def test_rate_e_process_is_a_martingale_step_at_p0(k: int, n: int, p0: float) ->
     assert p0 * math.exp(failed - now) + (1 - p0) * math.exp(passed - now) == pytest.approx(1.0, rel=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_type_one_errors_stay_below_alpha_with_looks_after_every_sample(seed: int) -> None:
-    """2,000 streams under each null; the bound is what a true 5% would exceed once in a thousand."""
-    rng = np.random.default_rng(seed)
-    alpha, streams = 0.05, 2_000
-    allowed = int(stats.binom.ppf(0.999, streams, alpha))
-    wrong = {"mcnemar": 0, "rate": 0, "above": 0, "below": 0}
-    for _ in range(streams):
-        heads = rng.random(200) < 0.5
-        wrong["mcnemar"] += mcnemar(heads, ~heads, alpha).reached
-        wrong["rate"] += rate_above(rng.random(2_000) < 0.01, 0.01, alpha).reached
-        bursty = np.where(rng.random(200) < 0.1, 1.0, -0.05 / 0.9)  # mean 0.05, in rare full seconds
+def test_betting_errs_less_often_than_alpha_with_looks_after_every_value() -> None:
+    """2,000 streams under the null; the bound is what a true 5% would exceed once in a thousand."""
+    rng, alpha, streams = np.random.default_rng(1), 0.05, 2_000
+    wrong = {"above": 0, "below": 0}
+    for row in rng.random((streams, 200)):
+        bursty = np.where(row < 0.1, 1.0, -0.05 / 0.9)  # mean 0.05, in rare full seconds
         wrong["above"] += mean_above(bursty, 0.05, alpha).reached
         wrong["below"] += mean_below(bursty, 0.05, alpha).reached
-    assert max(wrong.values()) <= allowed
+    assert max(wrong.values()) <= int(stats.binom.ppf(0.999, streams, alpha))
 
 
 def test_they_have_power() -> None:
-    rng = np.random.default_rng(1)
-    assert rate_above(rng.random(3_000) < 0.03, 0.001, 0.001).reached
+    assert rate_log_e(30, 1_000, 0.001) > math.log(1e6)
     assert mean_above(np.full(20, 1.0), 0.05, 0.001).reached
     quiet = seconds_to_show_below(0.05, 0.05)
     assert quiet == 73
