@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import typer
 import typer.main
 
-from shiftproof.cli import doctor, gate, lab, report
+from shiftproof.cli import doctor, gate, lab, report, sensitivity
 from shiftproof.errors import ShiftproofError
 
 COULD_NOT_RUN = 3
@@ -33,6 +33,7 @@ app.add_typer(lab.app, name="lab")
 app.command("gate")(gate.gate)
 app.command("recover")(gate.recover)
 app.command("report")(report.report)
+app.command("sensitivity")(sensitivity.sensitivity)
 app.command("doctor")(doctor.doctor)
 
 

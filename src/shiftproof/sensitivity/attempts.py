@@ -1,0 +1,164 @@
+"""What one turn came to: the gate's verdict, held against what was planted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from shiftproof.model.verdict import Verdict
+from shiftproof.sensitivity.plan import Turn
+
+NO_RUN = 3  # a gate's exit code when it could not run
+
+
+class Outcome(StrEnum):
+    """With a defect planted: the first four. Clean: PASSED, FALSE_FAIL, INCONCLUSIVE. Either: COULD_NOT_RUN."""
+
+    CAUGHT = "caught"  # FAIL, and the claim that the file expects is among those that failed
+    OTHER_CLAIM = "caught by another claim"
+    MISSED = "MISSED"  # PASS with a defect planted: the one thing that must never be
+    INCONCLUSIVE = "inconclusive"
+    PASSED = "passed"
+    FALSE_FAIL = "false FAIL"
+    COULD_NOT_RUN = "could not run"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRule:
+    """What somebody else's rule would have said on the same traffic (judge.others.OtherVerdict)."""
+
+    rule: str
+    variant: str
+    verdict: str
+    decided_after_s: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A gate's process as it ended. verdict: the verdict file's content, None when there is none.
+
+    said: its last words. wall_s: from its start to its end, planting and undoing included.
+    """
+
+    exit_code: int
+    wall_s: float
+    verdict: Mapping[str, Any] | None
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One turn as it ended. claims: those that FAILed. load_s: seconds of load until decided, None when unknown.
+
+    run: the run's folder below reports/. problem: why it could not run, or why the gate said what it should not.
+    """
+
+    name: str
+    repeat: int
+    outcome: Outcome
+    verdict: str | None
+    exit_code: int
+    expects: str | None
+    claims: tuple[str, ...]
+    load_s: float | None
+    process_s: float
+    pairs: int
+    attributed: int
+    customers_failed: int
+    run: str | None
+    started_at: str
+    problem: str | None = None
+    others: tuple[OtherRule, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.name} {self.repeat}"
+
+    @property
+    def is_result(self) -> bool:
+        """False: it says nothing about the gate, and is to be tried again."""
+        return self.outcome is not Outcome.COULD_NOT_RUN
+
+
+def judged(turn: Turn, ended: Ended, started_at: str, run: str | None) -> Attempt:
+    """Hold the gate's verdict against what was planted.
+
+    A verdict counts only when file and exit code agree, and the file says that just this defect was planted: otherwise
+    we would measure our own mistake.
+    """
+    problem = _unsound(turn, ended)
+    verdict: Mapping[str, Any] = {} if problem else ended.verdict or {}
+    failed = tuple(dict.fromkeys(c["name"] for c in verdict.get("claims", ()) if c["verdict"] == Verdict.FAIL))
+    outcome = Outcome.COULD_NOT_RUN if problem else _outcome(turn, Verdict(verdict["verdict"]), failed)
+    if outcome in (Outcome.INCONCLUSIVE, Outcome.FALSE_FAIL, Outcome.OTHER_CLAIM):
+        problem = _reason(verdict)
+    requests = verdict.get("requests", {})
+    return Attempt(
+        name=turn.name,
+        repeat=turn.repeat,
+        outcome=outcome,
+        verdict=verdict.get("verdict"),
+        exit_code=ended.exit_code,
+        expects=turn.defect.expects if turn.defect else None,
+        claims=failed,
+        load_s=verdict.get("run", {}).get("load_s"),
+        process_s=round(ended.wall_s, 2),
+        pairs=requests.get("pairs", 0),
+        attributed=requests.get("attributed", 0),
+        customers_failed=verdict.get("customers", {}).get("failed", 0),
+        run=run,
+        started_at=started_at,
+        problem=problem,
+    )
+
+
+def _outcome(turn: Turn, verdict: Verdict, failed: tuple[str, ...]) -> Outcome:
+    if verdict is Verdict.INCONCLUSIVE:
+        return Outcome.INCONCLUSIVE
+    if turn.defect is None:
+        return Outcome.PASSED if verdict is Verdict.PASS else Outcome.FALSE_FAIL
+    if verdict is Verdict.PASS:
+        return Outcome.MISSED
+    return Outcome.CAUGHT if turn.defect.expects in failed else Outcome.OTHER_CLAIM
+
+
+def _unsound(turn: Turn, ended: Ended) -> str | None:
+    """Why this verdict is none; None when it is one."""
+    if ended.verdict is None or ended.exit_code == NO_RUN:
+        return ended.said or f"it ended with {ended.exit_code} and left no verdict"
+    try:
+        verdict = Verdict(ended.verdict["verdict"])
+        planted = ended.verdict["run"]["defect"]
+    except (KeyError, TypeError, ValueError) as error:
+        return f"its verdict file cannot be read: {type(error).__name__}: {error}"
+    if verdict.exit_code != ended.exit_code:
+        return f"its verdict file says {verdict} and its exit code {ended.exit_code}: {ended.said}"
+    wanted = turn.defect.stem if turn.defect else None
+    if planted != wanted:
+        return f"its verdict file says that {planted or 'nothing'} was planted, and not {wanted or 'nothing'}"
+    return None
+
+
+def _reason(verdict: Mapping[str, Any]) -> str:
+    """The first reason of the run's own verdict."""
+    deciding = [claim for claim in verdict["claims"] if claim["verdict"] == verdict["verdict"]]
+    return (
+        f"{deciding[0]['name']} {deciding[0]['phase']}: {deciding[0]['reason']}" if deciding else "no reason is given"
+    )
+
+
+def attempt_json(attempt: Attempt) -> dict[str, Any]:
+    """As the state file and sensitivity.json hold it."""
+    return {**asdict(attempt), "outcome": attempt.outcome.value}
+
+
+def read_attempt(document: Mapping[str, Any]) -> Attempt:
+    """The way back. Raises KeyError, TypeError or ValueError when it is no attempt."""
+    fields = dict(document)
+    fields["outcome"] = Outcome(fields["outcome"])
+    fields["claims"] = tuple(fields["claims"])
+    fields["others"] = tuple(OtherRule(**one) for one in fields["others"])
+    return Attempt(**fields)

@@ -1,0 +1,199 @@
+"""sensitivity.json (its schema: sensitivity.schema.json) and sensitivity.md. Pure: what goes in is what comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Any
+
+from shiftproof.report.verdict_file import dump, plain
+from shiftproof.report.words import clean, duration, percent
+from shiftproof.sensitivity.attempts import Attempt, Outcome, attempt_json
+from shiftproof.sensitivity.table import CONFIDENCE, OtherTally, Rate, Row, Summary
+
+JSON_FILE = "sensitivity.json"
+MARKDOWN_FILE = "sensitivity.md"
+RULE_NAMES = {"argo-rollouts": "Argo's rule", "flagger": "Flagger's rule"}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the figures are of. stopped: why it ended before its end, if it did. cut_short: gates killed or interrupted
+
+    under way, which were run again. machine, versions, fingerprint: by name.
+    """
+
+    service: str
+    to_pct: int
+    started_at: str
+    ended_at: str
+    seconds: float
+    machine: Mapping[str, str]
+    versions: Mapping[str, str]
+    fingerprint: Mapping[str, str]
+    stopped: str | None = None
+    cut_short: int = 0
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of sensitivity.json, as shipped in the package."""
+    text = (files("shiftproof.sensitivity") / "sensitivity.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def as_json(about: About, summary: Summary, attempts: Sequence[Attempt]) -> str:
+    """The text of sensitivity.json."""
+    document = {
+        "version": 1,
+        "exit_code": summary.exit_code,
+        "complete": summary.complete,
+        **asdict(about),
+        "planned": summary.planned,
+        "left": summary.left,
+        "confidence": CONFIDENCE,
+        "defects": [_row_json(row) for row in summary.rows],
+        "clean": _row_json(summary.clean),
+        "totals": asdict(summary.totals),
+        "attempts": [attempt_json(attempt) for attempt in attempts],
+    }
+    return dump(plain(document))
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    return {**asdict(row), "outcomes": {outcome.value: count for outcome, count in row.outcomes.items()}}
+
+
+# --- words that the Markdown, the page and the terminal share --------------------------------------------------------
+
+
+def caught_words(row: Row) -> str:
+    """Yes, no, by another claim, inconclusive; with counts where tries differ."""
+    names = {Outcome.CAUGHT: "yes", Outcome.MISSED: "NO", Outcome.OTHER_CLAIM: "by another claim"}
+    said = [(names.get(outcome, outcome.value), count) for outcome, count in row.outcomes.items()]
+    if len(said) == 1:
+        word, count = said[0]
+        return word if count == 1 else f"{word}, {count} of {count}"
+    return ", ".join(f"{word} {count}" for word, count in said) or "not tried yet"
+
+
+def seconds_words(seconds: float | None) -> str:
+    return "" if seconds is None else duration(seconds)
+
+
+def rate_words(one: Rate) -> str:
+    """ "14 of 14 (95%: 77% to 100%)" """
+    if one.n == 0:
+        return "none tried"
+    return f"{one.k} of {one.n} ({CONFIDENCE:.0%}: {percent(one.low)} to {percent(one.high)})"
+
+
+def other_words(one: OtherTally) -> str:
+    """ "FAIL 61 s", or with counts where tries differ; INCONCLUSIVE of theirs is "no verdict"."""
+    seconds = "" if one.seconds is None else f" {duration(one.seconds)}"
+    names = {"INCONCLUSIVE": "no verdict"}
+    several = len(one.verdicts) > 1
+    words = []
+    for verdict, count in sorted(one.verdicts.items()):
+        said = names.get(verdict, verdict) + (f" {count}" if several else "")
+        words.append(said + (seconds if verdict == "FAIL" else ""))
+    return ", ".join(words)
+
+
+def rules_of(summary: Summary) -> list[tuple[str, str, str]]:
+    """(rule, variant, heading) of all rules that any row has, in their order."""
+    found = dict.fromkeys((one.rule, one.variant) for row in (*summary.rows, summary.clean) for one in row.others)
+    return [(rule, variant, f"{RULE_NAMES.get(rule, rule)}, {variant}") for rule, variant in found]
+
+
+def other_cell(row: Row, rule: str, variant: str) -> str:
+    mine = [one for one in row.others if (one.rule, one.variant) == (rule, variant)]
+    return other_words(mine[0]) if mine else ("no traffic" if row.tries else "")
+
+
+def last_line(summary: Summary) -> str:
+    """The one line that says it all; the README shows it."""
+    totals = summary.totals
+    return (
+        f"caught {totals.failed.k} of {totals.failed.n}, {totals.caught.k} by the expected claim; "
+        f"missed {totals.missed.k}; mean time to FAIL {seconds_words(totals.mean_fail_load_s) or 'unknown'} of load; "
+        f"clean gates: {summary.clean.tries}, false FAIL {totals.false_fail.k}, "
+        f"inconclusive {totals.clean_inconclusive.k}, mean time to PASS "
+        f"{seconds_words(totals.mean_pass_load_s) or 'unknown'} of load"
+    )
+
+
+def totals_rows(summary: Summary) -> list[tuple[str, str]]:
+    """(what, figure) below the table."""
+    totals = summary.totals
+    rows = [
+        ("caught by the expected claim", rate_words(totals.caught)),
+        ("caught by any claim", rate_words(totals.failed)),
+        ("missed (PASS with a defect planted)", rate_words(totals.missed)),
+        ("inconclusive with a defect planted", str(totals.inconclusive)),
+        ("false alarms (clean gates that FAIL)", rate_words(totals.false_fail)),
+        ("clean gates that are INCONCLUSIVE", rate_words(totals.clean_inconclusive)),
+        ("mean time to FAIL", f"{seconds_words(totals.mean_fail_load_s) or 'unknown'} of load"),
+        ("longest time to FAIL", f"{seconds_words(totals.most_fail_load_s) or 'unknown'} of load"),
+        ("mean time to PASS", f"{seconds_words(totals.mean_pass_load_s) or 'unknown'} of load"),
+    ]
+    for one in totals.others:
+        tries = sum(one.verdicts.values())
+        words = f"{one.verdicts.get('FAIL', 0)} of {tries} runs with a defect"
+        rows.append((f"{RULE_NAMES.get(one.rule, one.rule)}, {one.variant}: FAIL", words))
+    return rows
+
+
+def as_markdown(about: About, summary: Summary) -> str:
+    """The text of sensitivity.md."""
+    rules = rules_of(summary)
+    heads = [
+        "defect",
+        "expected claim",
+        "caught",
+        "by",
+        "load until decided",
+        "whole gate",
+        *[head for *_, head in rules],
+    ]
+    lines = [
+        f"# What the gate of {about.service} caught (to {about.to_pct}%)",
+        "",
+        *[f"**MISSED: {row.name}** ({row.title}): the gate said PASS with it planted." for row in summary.misses],
+        *([f"Not whole: {clean(about.stopped)}" + "\n"] if about.stopped else []),
+        f"{last_line(summary)}.",
+        "",
+        _line(heads),
+        _line(["---"] * len(heads)),
+        *[_line(_cells(row, rules)) for row in (*summary.rows, summary.clean)],
+        "",
+        "| total | figure |",
+        "|---|---|",
+        *[_line([what, figure]) for what, figure in totals_rows(summary)],
+        "",
+        "Seconds are means over the tries that decided. Intervals are exact (Clopper-Pearson). What these figures",
+        "mean and what they do not: docs/SENSITIVITY.md.",
+        "",
+        f"{about.started_at} to {about.ended_at}, {duration(about.seconds)} at work. "
+        + ", ".join(f"{name} {value}" for name, value in {**about.machine, **about.versions}.items())
+        + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: Row, rules: Sequence[tuple[str, str, str]]) -> list[str]:
+    return [
+        row.name,
+        row.expects or "",
+        caught_words(row),
+        ", ".join(row.claims),
+        seconds_words(row.load_s),
+        seconds_words(row.process_s),
+        *[other_cell(row, rule, variant) for rule, variant, _ in rules],
+    ]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(clean(cell).replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,63 @@
+"""Digests of all that decides what a gate says: results of different code or configuration are never put together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import shiftproof
+from shiftproof.errors import RefusedError, SetupError
+from shiftproof.gate.config import experiments_dir
+from shiftproof.gate.run import SUITES
+from shiftproof.sensitivity.plan import KnownDefect
+
+_MADE_BY_PYTHON = frozenset({"__pycache__"})
+DEFECTS_FOLDER = "defects"
+
+
+def fingerprint(infra_dir: Path, defects: Sequence[KnownDefect]) -> dict[str, str]:
+    """sha256 (hex) by part: the library, suites, infra, experiments, and the defects that are planted.
+
+    Defects by those that are planted, not by their folder: one more file there changes nothing for the others.
+    Raises SetupError when a file cannot be read.
+    """
+    planted = hashlib.sha256("\n".join(sorted(f"{one.id} {one.digest}" for one in defects)).encode())
+    return {
+        "src": tree_digest(Path(shiftproof.__file__).parent),
+        "suites": tree_digest(Path(SUITES)),
+        "infra": tree_digest(infra_dir),
+        "experiments": tree_digest(experiments_dir(infra_dir), leave_out=frozenset({DEFECTS_FOLDER})),
+        "defects": planted.hexdigest(),
+    }
+
+
+def tree_digest(folder: Path, leave_out: frozenset[str] = frozenset()) -> str:
+    """sha256 (hex) over the relative path and bytes of every file below `folder`, hidden ones and caches aside."""
+    digest = hashlib.sha256()
+    try:
+        for path in _files(folder, leave_out):
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    except OSError as error:
+        raise SetupError(f"cannot read {error.filename or folder}: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _files(folder: Path, leave_out: frozenset[str]) -> Iterator[Path]:
+    skipped = _MADE_BY_PYTHON | leave_out
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part in skipped or part.startswith(".") for part in parts):
+            yield path
+
+
+def refuse_mixing(before: Mapping[str, str], now: Mapping[str, str], where: str) -> None:
+    """Raises RefusedError that names what changed since the campaign in `where` began."""
+    changed = [name for name in now if before.get(name) != now[name]]
+    if changed:
+        raise RefusedError(
+            f"{where} was stopped half way, and {', '.join(changed)} changed since: its results and new ones would be "
+            "of two different gates",
+            hint="to leave it and start anew: --fresh",
+        )

@@ -1,0 +1,257 @@
+"""The whole of `shiftproof sensitivity`: what was asked, all gates in their order, and what is left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from shiftproof.errors import LoadError, SetupError, ShiftproofError, UndoError
+from shiftproof.report.verdict_file import moment, write_atomic
+from shiftproof.safety.lock import exclusive
+from shiftproof.safety.state import state_dir
+from shiftproof.sensitivity.attempts import Ended, OtherRule, judged
+from shiftproof.sensitivity.document import JSON_FILE, MARKDOWN_FILE, About, as_json, as_markdown
+from shiftproof.sensitivity.fingerprint import refuse_mixing
+from shiftproof.sensitivity.normal import Look, differences
+from shiftproof.sensitivity.page import PAGE_FILE, render_page
+from shiftproof.sensitivity.plan import Turn, seconds_left
+from shiftproof.sensitivity.platform import Platform
+from shiftproof.sensitivity.state import Baseline, Campaign, latest_campaign, past_seconds, start_campaign
+from shiftproof.sensitivity.table import Summary, summarise
+from shiftproof.sensitivity.view import View
+
+UNSEEN = ""  # the scope of a look that could not be taken
+NORMAL_WITHIN_S = 120.0
+LOOK_AGAIN_S = 2.0
+NOT_NORMAL = (
+    "shiftproof recover, and if that does not help: shiftproof lab down && shiftproof lab up; then run the same "
+    "command again, which goes on from here"
+)
+
+
+class RunsGates(Protocol):
+    """Runs one gate (gates.Gates)."""
+
+    def run(self, turn: Turn, tick: Callable[[], None]) -> Ended: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the person asked for. `reports`: where campaigns and runs lie."""
+
+    service: str
+    to_pct: int
+    turns: tuple[Turn, ...]
+    fingerprint: Mapping[str, str]
+    reports: Path = Path("reports")
+
+    def words(self) -> dict[str, Any]:
+        """By which a campaign that was stopped is found again."""
+        return {"service": self.service, "to_pct": self.to_pct, "turns": [turn.key for turn in self.turns]}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The world around it. `gates`: makes what runs gates, given the campaign's folder. `about`: machine, versions."""
+
+    gates: Callable[[Path], RunsGates]
+    platform: Platform
+    others: Callable[[Path], tuple[OtherRule, ...]]
+    about: Callable[[], tuple[Mapping[str, str], Mapping[str, str]]]
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Where it lies and what it came to; also of one that was stopped."""
+
+    folder: Path
+    summary: Summary
+    about: About
+
+
+def campaign_for(asked: Asked, fresh: bool) -> Campaign | None:
+    """The campaign to go on with, None when a new one is to be begun. Raises RefusedError when it may not be."""
+    found = None if fresh else latest_campaign(asked.reports, asked.words())
+    if found is None or found.finished:
+        return None
+    refuse_mixing(found.fingerprint, asked.fingerprint, str(found.folder))
+    return found
+
+
+def still_to_run(asked: Asked, fresh: bool) -> tuple[list[tuple[Turn, float]], str | None]:
+    """(turn, seconds that it will take) of those without a result, and the folder that this goes on with, if any.
+
+    Raises RefusedError when going on is refused.
+    """
+    campaign = campaign_for(asked, fresh)
+    done = campaign.results() if campaign is not None else {}
+    took_s = past_seconds(asked.reports)
+    left = [(turn, seconds_left([turn], took_s)) for turn in asked.turns if turn.key not in done]
+    return left, str(campaign.folder) if campaign is not None else None
+
+
+class Sensitivity:
+    """One campaign, or the rest of one."""
+
+    def __init__(self, asked: Asked, parts: Parts, view: View) -> None:
+        self._asked = asked
+        self._parts = parts
+        self._view = view
+        self._took_s = past_seconds(asked.reports)
+
+    def run(self, *, fresh: bool, ended: Callable[[Result], None]) -> Result:
+        """Run all that has no result yet. `ended` is given what there is, also when it is stopped.
+
+        Raises LockHeldError when another is at work; UndoError when the platform is not back to normal; SetupError,
+        UserError, and KeyboardInterrupt, which all leave a state that the same command goes on from.
+        """
+        folder = state_dir() / "sensitivity"
+        folder.mkdir(exist_ok=True)
+        with exclusive(f"sensitivity of {self._asked.service}", folder):
+            campaign = campaign_for(self._asked, fresh) or self._new_campaign()
+            self._view.begin(len(self._asked.turns))
+            try:
+                self._work(campaign)
+            except (ShiftproofError, KeyboardInterrupt) as error:
+                why = error.one_line() if isinstance(error, ShiftproofError) else "interrupted"
+                self._view.close()
+                with suppress(SetupError):  # the disk may be what stopped it
+                    ended(self._leave(campaign, why))
+                raise
+            self._view.close()
+            result = self._leave(campaign, None)
+            if result.summary.complete:
+                campaign.finish(moment(self._parts.now()))
+            ended(result)
+            return result
+
+    def _new_campaign(self) -> Campaign:
+        now = self._parts.now()
+        folder = self._asked.reports / f"sensitivity-{now:%Y%m%d-%H%M%S}-{now.microsecond // 1000:03d}"
+        return start_campaign(folder, self._asked.words(), self._asked.fingerprint, moment(now))
+
+    # --- the work --------------------------------------------------------------------------------------------------
+
+    def _work(self, campaign: Campaign) -> None:
+        done = campaign.results()
+        left = [turn for turn in self._asked.turns if turn.key not in done]
+        if done or campaign.cut_short:
+            self._view.note(f"going on with {campaign.folder}: {len(done)} of {len(self._asked.turns)} gates are done")
+        platform = self._parts.platform
+        platform.wait_free(self._view.note)
+        platform.recover(self._view.note)
+        self._see_baseline(campaign)
+        gates = self._parts.gates(campaign.folder)
+        while left:
+            turn = left.pop(0)
+            platform.wait_free(self._view.note)
+            self._take_turn(campaign, gates, turn, left)
+
+    def _take_turn(self, campaign: Campaign, gates: RunsGates, turn: Turn, then: Sequence[Turn]) -> None:
+        at = moment(self._parts.now())
+        campaign.begin_turn(turn.key, at)
+        self._view.turn_started(self._asked.turns.index(turn) + 1, turn, seconds_left([turn, *then], self._took_s))
+        ended = gates.run(turn, self._view.tick)
+        run_dir = _run_dir(ended)
+        attempt = judged(turn, ended, at, run_dir.name if run_dir else None)
+        if run_dir is not None and attempt.is_result:
+            attempt = replace(attempt, others=self._others(run_dir))
+        attempt = replace(attempt, problem=_without_paths(attempt.problem))
+        campaign.end_turn(attempt)
+        self._took_s.setdefault(turn.name, []).append(attempt.process_s)
+        self._view.turn_ended(attempt, seconds_left(then, self._took_s))
+        self._view.checking()
+        began = self._parts.monotonic()
+        self._await_normal(campaign.baseline, f"after {turn.name}")
+        campaign.checked(turn.key, self._parts.monotonic() - began)
+
+    def _others(self, run_dir: Path) -> tuple[OtherRule, ...]:
+        """They decide nothing: that they cannot be asked is said, and no more."""
+        try:
+            return self._parts.others(run_dir)
+        except LoadError as error:
+            self._view.note(f"others' rules could not be asked: {error}")
+            return ()
+
+    # --- back to normal --------------------------------------------------------------------------------------------
+
+    def _see_baseline(self, campaign: Campaign) -> None:
+        """The platform before the first defect; in the same lab, as it was when the campaign began."""
+        known = campaign.baseline
+        scope = self._look().scope
+        look = self._await_normal(
+            known if known is not None and known.scope == scope else None, "before the first gate"
+        )
+        if known is None or known.scope != look.scope:
+            campaign.set_baseline(Baseline(look.scope, look.facts))
+
+    def _await_normal(self, baseline: Baseline | None, when: str) -> Look:
+        """Look until all is back to normal: a pod or a target may need a moment. Raises UndoError, saying what is not.
+
+        baseline None: there is nothing yet to compare with.
+        """
+        give_up = self._parts.monotonic() + NORMAL_WITHIN_S
+        while True:
+            look = self._look()
+            wrong = _wrong(baseline, look)
+            if not wrong:
+                return look
+            if self._parts.monotonic() > give_up:
+                raise UndoError(f"the platform is not back to normal {when}: {'; '.join(wrong)}", hint=NOT_NORMAL)
+            self._parts.sleep(LOOK_AGAIN_S)
+
+    def _look(self) -> Look:
+        """A platform that cannot be looked at is not normal; it may be in a moment."""
+        try:
+            return self._parts.platform.look()
+        except SetupError as error:
+            return Look(UNSEEN, {}, (f"it cannot be looked at: {error}",))
+
+    # --- what is left behind -----------------------------------------------------------------------------------------
+
+    def _leave(self, campaign: Campaign, stopped: str | None) -> Result:
+        """Write the table in its three forms. Raises SetupError."""
+        summary = summarise(self._asked.turns, campaign.last())
+        machine, versions = self._parts.about()
+        about = About(
+            service=self._asked.service,
+            to_pct=self._asked.to_pct,
+            started_at=campaign.started_at,
+            ended_at=moment(self._parts.now()),
+            seconds=round(campaign.seconds, 1),
+            machine=machine,
+            versions=versions,
+            fingerprint=campaign.fingerprint,
+            stopped=stopped,
+            cut_short=campaign.cut_short,
+        )
+        write_atomic(campaign.folder / MARKDOWN_FILE, as_markdown(about, summary))
+        write_atomic(campaign.folder / PAGE_FILE, render_page(about, summary, campaign.attempts))
+        write_atomic(campaign.folder / JSON_FILE, as_json(about, summary, campaign.attempts))
+        return Result(campaign.folder, summary, about)
+
+
+def _wrong(baseline: Baseline | None, look: Look) -> list[str]:
+    if baseline is None or look.scope == UNSEEN:
+        return list(look.problems)
+    if baseline.scope != look.scope:
+        return ["the lab is another one than before this gate"]
+    return differences(baseline.facts, look)
+
+
+def _without_paths(said: str | None) -> str | None:
+    """Results are checked in: no path of this machine belongs there."""
+    return None if said is None else said.replace(f"{Path.cwd()}/", "")
+
+
+def _run_dir(ended: Ended) -> Path | None:
+    found = (ended.verdict or {}).get("run_dir")
+    return Path(found) if isinstance(found, str) else None
