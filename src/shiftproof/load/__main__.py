@@ -1,4 +1,4 @@
-"""The load child: `python -m shiftproof.load --plan FILE --events FILE --servers FILE --report FILE`.
+"""The load child: `python -m shiftproof.load --plan FILE --events FILE --servers FILE --probes FILE --report FILE`.
 
 Takes orders on stdin, a line each: "triples on", "triples off", "pause", "resume", "boost SIDE RATE_PER_S", "boost
 off", "stop"; answers each on stdout with the same line, once it holds. Ends when told to, after the plan's max_seconds,
@@ -31,6 +31,8 @@ from shiftproof.load.boost import Boost
 from shiftproof.load.lane import Lane, Operation
 from shiftproof.load.openloop import OpenLoop, PairUser
 from shiftproof.load.priority import ask_for_priority
+from shiftproof.load.probelog import ProbeLog
+from shiftproof.load.probes import Hooks, Probes
 from shiftproof.load.recorder import Recorder
 from shiftproof.load.schedule import Schedule
 from shiftproof.model.event import EXTRA, Failure, Side
@@ -56,6 +58,7 @@ class Files:
     plan: Path
     events: Path
     servers: Path
+    probes: Path
     report: Path
 
 
@@ -65,7 +68,7 @@ def main() -> int:
     environment = Environment(user_classes=[PairUser], host=plan.base_url)
     environment.stats = RequestStats(use_response_times_cache=False)  # its percentiles are rounded: nobody reads them
     runner = environment.create_local_runner()
-    recorder = Recorder(files.events, files.servers)
+    recorder, log = Recorder(files.events, files.servers), ProbeLog(files.probes)
     _settle_memory()
     ask_for_priority()
     before_s = time.process_time()
@@ -73,22 +76,24 @@ def main() -> int:
     PairUser.loop, PairUser.drain_s = loop, plan.timeout_s
     gevent.signal_handler(signal.SIGTERM, loop.stop, "signal")
     gevent.spawn(_take_orders, loop)
-    flushing = gevent.spawn(_keep_flushing, recorder, loop)
+    flushing = gevent.spawn(_keep_flushing, (recorder, log), loop)
+    probing = gevent.spawn(_probe, plan, log, loop)
     runner.start(1, spawn_rate=1)
     loop.done.wait()
-    flushing.join()
-    _to_disk(recorder.flush, loop)
+    gevent.joinall([flushing, probing])
+    for written in (recorder, log):
+        _to_disk(written.flush, loop)
     runner.quit()
-    _report(files.report, loop, recorder, environment, time.process_time() - before_s)
+    _report(files.report, loop, (recorder, log), environment, time.process_time() - before_s)
     return 0 if loop.problem is None else 1
 
 
 def _arguments() -> Files:
     parser = argparse.ArgumentParser(prog="python -m shiftproof.load", description=__doc__)
-    for name in ("plan", "events", "servers", "report"):
+    for name in ("plan", "events", "servers", "probes", "report"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     given = parser.parse_args()
-    return Files(given.plan, given.events, given.servers, given.report)
+    return Files(given.plan, given.events, given.servers, given.probes, given.report)
 
 
 def _build(plan: LoadPlan, recorder: Recorder, environment: Environment) -> OpenLoop:
@@ -194,12 +199,32 @@ def _obey(loop: OpenLoop, order: str) -> None:
         loop.broke(f"an order that cannot be followed: {order!r}")
 
 
-def _keep_flushing(recorder: Recorder, loop: OpenLoop) -> None:
+def _probe(plan: LoadPlan, log: ProbeLog, loop: OpenLoop) -> None:
+    """Conversations beside the pairs, until the load ends; customers hold none."""
+    if plan.customers or plan.probes_per_s <= 0:
+        return
+
+    def now_ns() -> int:
+        return plan.anchor_ns + time.monotonic_ns()
+
+    hooks = Hooks(
+        now_ns=now_ns,
+        ending=lambda: bool(loop.reason),
+        paused=lambda: loop.paused,
+        weighted=lambda: loop.triples,
+        broke=loop.broke,
+    )
+    start_ns = now_ns() + LEAD_NS
+    Probes(plan, log, hooks, start_ns=start_ns, key_prefix=f"probe-{start_ns:x}").run()
+
+
+def _keep_flushing(written: tuple[Recorder, ProbeLog], loop: OpenLoop) -> None:
     """A write may wait for a busy disk, so it waits on a thread of its own, and the sending goes on."""
     threads = gevent.get_hub().threadpool
     while not loop.done.wait(FLUSH_S):
-        recorder.gather()
-        _to_disk(lambda: threads.apply(recorder.write), loop)
+        for one in written:
+            one.gather()
+            _to_disk(lambda: threads.apply(one.write), loop)  # noqa: B023 - waited for within the turn
 
 
 def _to_disk(write: Callable[[], None], loop: OpenLoop) -> None:
@@ -209,8 +234,11 @@ def _to_disk(write: Callable[[], None], loop: OpenLoop) -> None:
         loop.broke(f"the events could not be written: {error.strerror}")
 
 
-def _report(path: Path, loop: OpenLoop, recorder: Recorder, environment: Environment, loop_cpu_s: float) -> None:
+def _report(
+    path: Path, loop: OpenLoop, written: tuple[Recorder, ProbeLog], environment: Environment, loop_cpu_s: float
+) -> None:
     """Whole or not at all: a report that is there means that the child came to its end."""
+    recorder, log = written
     report = {
         "reason": loop.reason,
         "problem": loop.problem,
@@ -219,6 +247,7 @@ def _report(path: Path, loop: OpenLoop, recorder: Recorder, environment: Environ
         "locust_requests": environment.stats.total.num_requests,
         "locust_failures": environment.stats.total.num_failures,
         "late": recorder.late,
+        "probes": log.recorded,
         "loop_cpu_s": loop_cpu_s,
         "max_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }

@@ -19,9 +19,15 @@ from shiftproof.ports import LoadPlan
 
 
 @pytest.fixture
-def service() -> Iterator[LoadTarget]:
+def target() -> LoadTarget:
+    """What the service does; a module may put one of its own in its place."""
+    return LoadTarget()
+
+
+@pytest.fixture
+def service(target: LoadTarget) -> Iterator[LoadTarget]:
     """The service, on a thread of its own."""
-    made = LoadTarget()
+    made = target
     started: Future[None] = Future()
     stop = threading.Event()
 

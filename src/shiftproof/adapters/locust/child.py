@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 
 from shiftproof.adapters.locust.events import Tail, implausible, read_servers
+from shiftproof.adapters.locust.probes import ProbeTail, count_probes
 from shiftproof.errors import LoadError
 from shiftproof.model.event import EVENT_DTYPE, Events, Failure, Side
 from shiftproof.model.history import LoadReport
+from shiftproof.model.probe import ProbeRecord
 from shiftproof.ports import LoadPlan
 
 FIRST_RECORD_S = 20.0
@@ -43,9 +45,11 @@ class RunningLocust:
         self._plan = plan
         self._process = process
         self._servers_path = run_dir / f"servers-{name}.txt"
+        self._probes_path = run_dir / f"probes-{name}.jsonl"
         self._report_path = run_dir / f"load-{name}.json"
         self._log_path = run_dir / f"load-{name}.log"
         self._tail = Tail(self.events_path)
+        self._probes = ProbeTail(self._probes_path)
         self._triples = False
         self._answers = b""
         self._ordering = threading.Lock()  # the drill orders, and so does whoever watches over it
@@ -57,6 +61,9 @@ class RunningLocust:
 
     def new_events(self) -> Events:
         return self._tail.new()
+
+    def new_probes(self) -> Sequence[ProbeRecord]:
+        return self._probes.new()
 
     def servers(self) -> tuple[str, ...]:
         return read_servers(self._servers_path)
@@ -166,6 +173,9 @@ class RunningLocust:
             return LoadReport(whole, whole, 0, 0, _late(events), finished=False, problem=self._death())
         problem = own["problem"] or _ENDED.get(own["reason"], "").format(max_seconds=self._plan.max_seconds) or None
         problem = problem or _mismatch(own, events, len(data) % EVENT_DTYPE.itemsize)
+        probes, half = count_probes(self._probes_path)
+        if problem is None and (half or probes != own["probes"]):
+            problem = f"probes are missing from the record: {own['probes']} held, {probes} whole lines in the file"
         problem = problem or implausible(
             events, operations=len(self._plan.operations), servers=len(read_servers(self._servers_path))
         )
@@ -177,6 +187,7 @@ class RunningLocust:
             late=own["late"],
             finished=own["reason"] == "told" and own["problem"] is None,
             problem=problem,
+            probes=probes,
         )
 
     def _own_report(self) -> dict[str, Any] | None:
@@ -214,6 +225,7 @@ class LocustLoad:
             "--plan": plan_path,
             "--events": run_dir / f"events-{name}.bin",
             "--servers": run_dir / f"servers-{name}.txt",
+            "--probes": run_dir / f"probes-{name}.jsonl",
             "--report": run_dir / f"load-{name}.json",
         }
         try:

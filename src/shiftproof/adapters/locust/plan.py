@@ -30,6 +30,7 @@ def plan_for(service: Service, entry_url: str, *, seed: int, anchor_ns: int, max
         seed=seed,
         max_seconds=max_seconds,
         anchor_ns=anchor_ns,
+        probes_per_s=load.probes_per_s,
     )
 
 

@@ -1,0 +1,134 @@
+"""What a probe's conversation is made of: legs, each on a fresh account, that ask one operation after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from shiftproof.load.compare import DEEPEST, Names, Reply
+from shiftproof.load.exchange import Connections
+from shiftproof.load.lane import Operation
+from shiftproof.load.template import Values, usable_id
+from shiftproof.model.event import Failure, Side
+
+NOT_ANSWERED = frozenset({408, 425, 429, 502, 503, 504})
+"""Statuses that say "not now": nothing to compare. A 500 is an answer, and may be what one side alone cannot do."""
+
+SAFE = frozenset({"GET"})
+
+
+class VoidError(Exception):
+    """This conversation says nothing; `str()` is why, in few words that never hold what the service said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where to send: the side, its connections, and the service's operations compiled for it."""
+
+    side: Side
+    connections: Connections
+    operations: Sequence[Operation]
+
+    @property
+    def name(self) -> str:
+        return self.side.name.lower()
+
+
+@dataclass(slots=True)
+class Leg:
+    """One account's story. replies: what each operation answered last, by its number."""
+
+    names: Names
+    amount: str
+    replies: dict[int, Reply] = field(default_factory=dict)
+
+    @property
+    def newest_id(self) -> str:
+        return self.names.ids[-1] if self.names.ids else ""
+
+
+@dataclass(slots=True)
+class Asker:
+    """Sends the requests of one conversation and counts them. ending: True once the load is to end."""
+
+    number: int
+    ending: Callable[[], bool]
+    sleep: Callable[[float], None]
+    asked: int = 0
+
+    def ask(self, way: Way, operation: int, leg: Leg, key: str | None = None) -> Reply:
+        """One request for `leg`; raises VoidError when no answer came, or none that can be compared."""
+        if self.ending():
+            raise VoidError("the load ended")
+        name = f"probe-{self.number}-{self.asked}"
+        self.asked += 1
+        values = Values(leg.names.account, leg.names.key if key is None else key, leg.amount, leg.newest_id)
+        template = way.operations[operation].template
+        answer = way.connections.ask(template.render(values, name), template.method)
+        if answer.failure is not Failure.NONE:
+            raise VoidError(answer.failure.name.lower().replace("_", " "))
+        if answer.status in NOT_ANSWERED:
+            raise VoidError(f"status {answer.status}")
+        return Reply.of(answer)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not beyond the end of the load."""
+        left_s = seconds
+        while left_s > 0 and not self.ending():
+            self.sleep(min(left_s, 0.1))
+            left_s -= 0.1
+
+    def step(self, way: Way, operation: int, leg: Leg) -> bool:
+        """Ask, and keep the reply and what it created; False when it is not what the operation expects."""
+        reply = self.ask(way, operation, leg)
+        leg.replies[operation] = reply
+        return self.remember(way.operations[operation], leg, reply)
+
+    @staticmethod
+    def remember(operation: Operation, leg: Leg, reply: Reply) -> bool:
+        """Keep the id that was created; False when the answer is not what the operation expects."""
+        if reply.status not in operation.expect_status:
+            return False
+        if operation.remember is None:
+            return True
+        made = id_in(reply.fields, operation.remember)
+        if made is None:
+            return False
+        if made not in leg.names.ids:
+            leg.names.ids.append(made)
+        return True
+
+
+def id_in(fields: Mapping[str, Any], name: str) -> str | None:
+    """The id as text, as templates take it."""
+    value = fields.get(name)
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        value = int(value)
+    return usable_id(value)
+
+
+def in_order(operations: Sequence[Operation]) -> list[int]:
+    """Numbers of the operations as a conversation goes: first those that create, then the rest as listed."""
+    creating = [operation.number for operation in operations if operation.creates]
+    return creating + [operation.number for operation in operations if operation.number not in creating]
+
+
+def is_read(operation: Operation) -> bool:
+    """It changes nothing, so it may be asked again."""
+    return operation.template.method in SAFE
+
+
+def is_about(operation: Operation) -> bool:
+    """It is about what a leg has done: its account, or an id."""
+    return bool(operation.template.names & {"account", "id"})
+
+
+def lists_in(document: Any, depth: int = 0) -> Iterator[Sequence[Any]]:
+    """Every list in a document that lies in no other list."""
+    if isinstance(document, list):
+        yield document
+    elif isinstance(document, dict) and depth < DEEPEST:
+        for value in document.values():
+            yield from lists_in(value, depth + 1)

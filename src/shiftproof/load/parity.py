@@ -1,0 +1,128 @@
+"""A parity conversation: one story on legacy, on the cluster, and on legacy again; and each side reads the other's.
+
+The third leg teaches noise, as Diffy's second primary does: where legacy does not agree with itself, a difference from
+legacy says little. It runs at the same time, since answers may depend on the hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+import gevent
+
+from shiftproof.load.compare import Comparison
+from shiftproof.load.conversation import Asker, Leg, VoidError, Way, in_order, is_about, is_read
+from shiftproof.model.probe import Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a conversation came to."""
+
+    operations: tuple[str, ...]
+    compared: int
+    treatment: tuple[Difference, ...]
+    control: tuple[Difference, ...]
+
+
+@dataclass(slots=True)
+class Parity:
+    """One conversation. legs: control, treatment, noise twin, each new, with the same amount."""
+
+    asker: Asker
+    legacy: Way
+    cluster: Way
+    legs: tuple[Leg, Leg, Leg]
+    names: Sequence[str]
+
+    def hold(self, random: Random) -> Heard:
+        """All of it. Raises VoidError when a request was not answered or legacy itself refuses."""
+        control, treatment, twin = self.legs
+        ways = (self.legacy, self.cluster, self.legacy)
+        stories = [(leg, way) for leg, way in zip(self.legs, ways, strict=True)]
+        random.shuffle(stories)
+        at_once([lambda leg=leg, way=way: self._story(leg, way) for leg, way in stories])
+        self._refuse_sick_control()
+        by_format = Comparison(control.names, treatment.names, by_format=True)
+        noise = Comparison(control.names, twin.names, by_format=True)
+        for number in in_order(self.legacy.operations):
+            for leg, comparison in ((treatment, by_format), (twin, noise)):
+                if number in control.replies and number in leg.replies:
+                    comparison.replies(self.names[number], control.replies[number], leg.replies[number])
+        crossing, again = self._read_across()
+        return Heard(
+            operations=tuple(self.names[number] for number in control.replies),
+            compared=sum(one.compared for one in (by_format, noise, *crossing, again)),
+            treatment=_all(by_format, *crossing),
+            control=_all(noise, again),
+        )
+
+    def _story(self, leg: Leg, way: Way) -> None:
+        """Every operation, in order, until one is not answered as it should be; what follows would only repeat that."""
+        for number in in_order(way.operations):
+            if not self.asker.step(way, number, leg):
+                return
+
+    def _refuse_sick_control(self) -> None:
+        """A control that refuses is no measure; a treatment that was answered otherwise is told all the same."""
+        control, treatment, _ = self.legs
+        for number, reply in control.replies.items():
+            if reply.status not in self.legacy.operations[number].expect_status:
+                other = treatment.replies.get(number)
+                if other is not None and other.status == reply.status:
+                    raise VoidError(f"legacy answered {self.names[number]} with {reply.status}")
+
+    def _read_across(self) -> tuple[list[Comparison], Comparison]:
+        """Each side reads what the other wrote: there it is one thing, so every field must be equal, the id too.
+
+        Control: legacy reads once more what it wrote itself. Under the same names as the two treatments, so that a
+        field that changes with each read is known as noise for both.
+        """
+        control, treatment, _ = self.legs
+        theirs = Comparison(control.names, control.names, by_format=False)
+        ours = Comparison(treatment.names, treatment.names, by_format=False)
+        again = Comparison(control.names, control.names, by_format=False)
+        for number, operation in enumerate(self.legacy.operations):
+            if not (is_read(operation) and is_about(operation)):
+                continue
+            name = self.names[number]
+            if number in control.replies:
+                first = control.replies[number]
+                theirs.replies(name, first, self.asker.ask(self.cluster, number, control), THROUGH_CLUSTER)
+                second = self.asker.ask(self.legacy, number, control)
+                for via in (THROUGH_CLUSTER, THROUGH_LEGACY):
+                    again.replies(name, first, second, via)
+            if number in treatment.replies:
+                mine = treatment.replies[number]
+                # Legacy's answer is the control's, whoever wrote what is read.
+                ours.replies(name, self.asker.ask(self.legacy, number, treatment), mine, THROUGH_LEGACY)
+        return [theirs, ours], again
+
+
+THROUGH_CLUSTER = "of what legacy wrote"
+THROUGH_LEGACY = "of what the cluster wrote"
+
+
+def at_once(tasks: Sequence[object]) -> None:
+    """Run all, wait for all; then the first error is raised."""
+    greenlets = [gevent.spawn(_kept, task) for task in tasks]
+    gevent.joinall(greenlets)
+    errors = [greenlet.value for greenlet in greenlets if greenlet.value is not None]
+    if errors:
+        raise errors[0]
+
+
+def _kept(task: object) -> BaseException | None:
+    """An error as a value: gevent would print it, and it is told elsewhere."""
+    assert callable(task)
+    try:
+        task()
+    except Exception as error:  # noqa: BLE001 - raised again by whoever waits
+        return error
+    return None
+
+
+def _all(*comparisons: Comparison) -> tuple[Difference, ...]:
+    return tuple(dict.fromkeys(one for comparison in comparisons for one in comparison.found))
