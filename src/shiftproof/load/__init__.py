@@ -8,6 +8,7 @@
     openloop    the Locust user that sends each slot to its lanes on time
     priority    being on time on a machine that is shared
     recorder    one fixed binary record a request
+    probes      conversations beside the pairs: parity (compare, formats) and duplicate, told by probelog
 
 It is apart because Locust patches the standard library on import, which breaks TLS in whatever imported boto3 or httpx
 before, and because the load's own timing must not wait for the gate's work.
