@@ -18,8 +18,9 @@ class CreateVerb(Verb):
         there = site.foreseen.get(ref.path, site.objects.read(ref) is not None)
         if there:
             raise UserError(f"{ref} is there already", hint="use patch to change it")
-        # Into a namespace that a step before this one creates nothing can be tried dry.
-        if not any(path.endswith(f"/namespaces/{ref.namespace}") for path in site.foreseen):
+        # Where a step before deletes the old one, or creates the namespace, it cannot be tried dry.
+        waits_for_others = any(path in (ref.path, f"/api/v1/namespaces/{ref.namespace}") for path in site.foreseen)
+        if not waits_for_others:
             site.objects.create(ref, create.body, dry_run=True)
         site.foreseen[ref.path] = True
 

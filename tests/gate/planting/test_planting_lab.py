@@ -19,7 +19,7 @@ from pathlib import Path
 from shiftproof.adapters.kubernetes import Api, connect
 from shiftproof.adapters.kubernetes.objects import Objects, cleaned
 from shiftproof.adapters.targets import load_service, load_target
-from shiftproof.gate.defects import planted, read_defect
+from shiftproof.gate.planting import planted, read_defect
 from shiftproof.gate.world import scope_of
 from shiftproof.safety.journal import Journal, journal_dir
 

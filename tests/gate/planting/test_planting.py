@@ -14,12 +14,16 @@ from servers.postgres import free_port
 from shiftproof.adapters.elbv2 import undo_lag
 from shiftproof.adapters.kubernetes import Api, connect
 from shiftproof.adapters.kubernetes.objects import Objects, cleaned, restore_with
-from shiftproof.errors import ConfigError, RefusedError, UndoError, UserError
-from shiftproof.gate.defects import Planted, Planter, planted, read_defect
+from shiftproof.errors import ConfigError, RefusedError, UndoError
+from shiftproof.gate.planting import Planting, planted, read_defect
+from shiftproof.gate.planting.site import Site
+from shiftproof.lab.control import LabControl
 from shiftproof.lab.lb.api import LabApi, serve
 from shiftproof.lab.lb.lag import Lag, SharedLag
 from shiftproof.lab.setup.paths import project_root
+from shiftproof.model.defect import Defect
 from shiftproof.model.platform import Target
+from shiftproof.model.verdict import Verdict
 from shiftproof.safety.journal import Journal
 
 _numbers = itertools.count(1)
@@ -66,14 +70,29 @@ def test_there_are_own_defects() -> None:
         ("  - delete: {kind: secret, name: x}", 6, "string should match pattern"),
         ("  - delete: {kind: A, name: x}\n  - delete: {kind: Node, name: node-1}", 7, "a Node cannot be put back"),
         ("  - create: {kind: Secret}", 6, "a manifest needs kind and metadata.name"),
-        ("  - router: {}", 6, "say weights_s or registration_s"),
+        ("  - router: {}", 6, "say one of weights_s, registration_s, deregistration_s, stickiness_s"),
+        ("  - router: {registration_s: 9999}", 6, "between 0 and 300"),
+        ("  - router: {stickiness_s: 604801}", 6, "less than or equal to 604800"),
         ("  - router: {weights_s: -1}", 6, "greater than or equal to 0"),
         ("  - {sql: 'DROP TABLE x'}", 6, "sql needs undo beside it"),
         ("  - {router: {weights_s: 1}, undo: x}", 6, "undo is only for sql"),
         ("  - {}", 6, "exactly one of patch, create, delete, router, legacy, sql, network; this one has none"),
         ("  - {delete: {kind: A, name: x}, router: {weights_s: 1}}", 6, "this one has delete and router"),
         ("  - explode: everything", 6, "plant[0].explode is not a key that is known here"),
-        ("  - delete: {kind: A, name: x}\n  - legacy: {host: legacy-1}", 7, "planting by 'legacy' is not built yet"),
+        ("  - {delete: {kind: A, name: x}, when: Roll Back}", 6, "string should match pattern"),
+        ("  - delete: {kind: A, name: x}\n  - legacy: {host: legacy-1}", 7, "is hosts meant?"),
+        ("  - legacy: {hosts: [vm-1], stop: true}", 6, "no legacy machine 'vm-1': there are legacy-1, legacy-2"),
+        ("  - legacy: {hosts: all}", 6, "say env, or stop: true"),
+        ("  - legacy: {hosts: [], stop: true}", 6, "plant[0].legacy.hosts"),
+        ("  - legacy: {env: {DEBUG: true}}", 6, "valid string"),
+        ("  - legacy: {env: {A-B: x}}", 6, "string should match pattern"),
+        ("  - network: {}", 6, "say exactly one of deny, drop_idle, delay"),
+        ("  - network: {deny: {from: legacy}}", 6, "plant[0].network.deny.to is missing"),
+        ("  - network: {deny: {from: legacy, to: databas}}", 6, "the lab has no 'databas': there are legacy, cluster"),
+        ("  - network: {deny: {from: legacy, to: 8.8.8.8}}", 6, "8.8.8.8 is no address of the lab"),
+        ("  - network: {deny: {from: legacy, to: database, port: 0}}", 6, "greater than 0"),
+        ("  - network: {drop_idle: {from: node-1, to: cluster, after_s: 9}}", 6, "share addresses"),
+        ("  - network: {drop_idle: {from: cluster, to: database}}", 6, "plant[0].network.drop_idle.after_s is missing"),
         ("  []", 5, "at least 1 item"),
     ],
 )
@@ -145,21 +164,21 @@ class World:
         found = [thing for ref in refs for thing in self.api.items(ref.collection)]
         return [cleaned(thing) for thing in found]
 
-    def planter(self) -> Planter:
-        return Planter(
-            self.target, self.journal, self.namespace, objects=self.objects, undo={"object": self.undo_object}
-        )
+    def planting(self, defect: Defect) -> Planting:
+        return Planting(defect, self.site(), undo={"object": self.undo_object})
+
+    def site(self) -> Site:
+        nobody = LabControl(self.folder / "no.sock")
+        return Site(self.target, "payments", self.namespace, self.journal, self.objects, nobody)
 
     def undo_object(self, payload: Mapping[str, Any]) -> None:
         self.undone.append(f"{payload['kind']}/{payload['name']}")
         restore_with(self.objects, payload)
 
-    def plant(self, plant: str) -> Planted:
-        defect = read_defect(defect_file(self.folder, plant))
-        done = Planted(defect)
-        for step in defect.plant:
-            self.planter().plant(step, done)
-        return done
+    def plant(self, plant: str) -> Planting:
+        planting = self.planting(read_defect(defect_file(self.folder, plant)))
+        planting.begin()
+        return planting
 
 
 @pytest.fixture
@@ -170,20 +189,19 @@ def world(target: Target, tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.mark.component
-@pytest.mark.parametrize("file", OWN, ids=lambda file: file.stem)
-def test_the_projects_own_defects_take_hold_and_come_out(world: World, file: Path) -> None:
-    done = Planted(read_defect(file))
-    for step in done.defect.plant:
-        world.planter().plant(step, done)
+@pytest.mark.parametrize("name", ["no-graceful-shutdown", "missing-secret-key"])
+def test_the_projects_own_defects_take_hold_and_come_out(world: World, name: str) -> None:
+    planting = world.planting(read_defect(project_root() / f"experiments/defects/{name}.yaml"))
+    planting.begin()
     assert world.everything() != world.before
-    assert len(world.journal.pending()) == len(done.defect.plant)
-    if file.stem == "no-graceful-shutdown":
+    assert len(world.journal.pending()) == len(planting.defect.plant)
+    if name == "no-graceful-shutdown":
         container = world.read("Deployment")["spec"]["template"]["spec"]["containers"][0]
         assert "lifecycle" not in container
         assert container["command"][-1].startswith("trap ")
-    if file.stem == "missing-secret-key":
+    else:
         assert set(world.read("Secret")["data"]) == {"database-password"}
-    world.planter().unplant(done)
+    planting.unplant()
     assert world.everything() == world.before
     assert world.journal.pending() == ()
 
@@ -201,7 +219,7 @@ def test_steps_are_undone_in_reverse(world: World) -> None:
     assert world.read("PodDisruptionBudget") is None
     assert world.read("ConfigMap", "extra")["data"] == {"a": "b"}
     assert world.read("Deployment")["spec"]["minReadySeconds"] == 11
-    world.planter().unplant(done)
+    done.unplant()
     assert world.undone == [
         "Deployment/payments",
         "Deployment/payments",
@@ -242,16 +260,79 @@ def test_the_journal_is_written_before_the_change(world: World) -> None:
         ("  - patch: {kind: Deployment, name: payments, body: {spec: {replicas: -1}}}", "is refused"),
     ],
 )
-def test_a_step_that_cannot_be_made_leaves_nothing(world: World, plant: str, said: str) -> None:
-    first = "  - patch: {kind: Deployment, name: payments, type: merge, body: {spec: {minReadySeconds: 9}}}\n"
-    defect = read_defect(defect_file(world.folder, first + plant))
-    done = Planted(defect)
-    world.planter().plant(defect.plant[0], done)
-    with pytest.raises(UserError, match=said):
-        world.planter().plant(defect.plant[1], done)
-    world.planter().unplant(done)
+def test_a_step_that_cannot_be_made_is_found_before_the_first_is_made(world: World, plant: str, said: str) -> None:
+    kind = "PodDisruptionBudget"
+    first = f"  - patch: {{kind: {kind}, name: payments, type: merge, body: {{spec: {{maxUnavailable: 2}}}}}}\n"
+    with pytest.raises(ConfigError, match=said) as wrong:
+        world.plant(first + plant)
+    assert wrong.value.line == 7
     assert world.everything() == world.before
-    assert world.journal.pending() == ()
+    assert world.journal.pending() == (), "nothing was even journalled"
+
+
+@pytest.mark.component
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        (
+            "  - delete: {kind: Secret, name: payments}\n  - patch: {kind: Secret, name: payments, body: {a: b}}",
+            "deletes",
+        ),
+        ("  - delete: {kind: Secret, name: payments}\n  - delete: {kind: Secret, name: payments}", "deletes"),
+        (
+            "  - create: {kind: Secret, metadata: {name: x}}\n  - create: {kind: Secret, metadata: {name: x}}",
+            "is there already",
+        ),
+    ],
+)
+def test_a_step_is_checked_against_what_those_before_it_will_do(world: World, plant: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as wrong:
+        world.plant(plant)
+    assert wrong.value.line == 7
+    assert world.everything() == world.before
+
+
+@pytest.mark.component
+def test_a_step_may_need_what_one_before_it_makes(world: World) -> None:
+    planting = world.plant(
+        """\
+  - create: {kind: ConfigMap, apiVersion: v1, metadata: {name: extra}, data: {a: b}}
+  - patch: {kind: ConfigMap, name: extra, type: merge, body: {data: {a: c}}}
+  - delete: {kind: Secret, name: payments}
+  - create: {kind: Secret, metadata: {name: payments}, stringData: {other: x}}"""
+    )
+    assert world.read("ConfigMap", "extra")["data"] == {"a": "c"}
+    assert set(world.read("Secret")["data"]) == {"other"}
+    planting.unplant()
+    assert world.read("ConfigMap", "extra") is None
+    assert world.everything() == world.before
+
+
+@pytest.mark.component
+def test_a_step_waits_for_its_phase_and_no_longer(world: World) -> None:
+    planting = world.plant(
+        """\
+  - {patch: {kind: Deployment, name: payments, type: merge, body: {spec: {minReadySeconds: 9}}}, when: rollback}
+  - patch: {kind: Deployment, name: payments, type: merge, body: {spec: {minReadySeconds: 5}}}"""
+    )
+
+    def ready_s() -> int:
+        found: int = world.read("Deployment")["spec"]["minReadySeconds"]
+        return found
+
+    assert ready_s() == 5
+    planting.phase_started("steady")
+    assert ready_s() == 5
+    (finding,) = planting.findings()
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.reason == "defect test-defect was never wholly planted: no phase rollback came (there were steady)"
+    planting.phase_started("rollback")
+    planting.phase_started("rollback")
+    assert ready_s() == 9
+    assert len(world.journal.pending()) == 2, "once, though the phase comes three times"
+    assert planting.findings() == []
+    planting.unplant()
+    assert world.everything() == world.before
 
 
 @pytest.mark.component
@@ -267,9 +348,9 @@ def test_one_undo_that_fails_does_not_keep_the_others_back(world: World) -> None
             raise UndoError("told to fail")
         world.undo_object(payload)
 
-    planter = Planter(world.target, world.journal, world.namespace, objects=world.objects, undo={"object": undo})
+    done._undo = {"object": undo}
     with pytest.raises(UndoError, match="defect test-defect is not wholly undone: deployment/payments: told to fail"):
-        planter.unplant(done)
+        done.unplant()
     assert [entry.subject for entry in world.journal.pending()] == ["deployment/payments"]
     assert set(world.read("Secret")["data"]) == {"database-password", "partner-token"}
 
@@ -294,20 +375,19 @@ def test_the_routers_lag_is_set_and_set_back(tmp_path: Path, monkeypatch: pytest
     server = serve(api, "127.0.0.1", port)
     try:
         journal = Journal(tmp_path / "journal")
-        planter = Planter(target, journal, "payments", objects=_no_cluster(), undo={"router-lag": undo_lag})
-        done = Planted(read_defect(defect_file(tmp_path, "  - router: {registration_s: 10}")))
-        planter.plant(done.defect.plant[0], done)
-        assert lag.get() == Lag(weights_s=0.5, registration_s=10)
-        with pytest.raises(UserError, match="lag is that already"):
-            planter.plant(done.defect.plant[0], done)
-        planter.unplant(done)
+
+        def planting(plant: str) -> Planting:
+            site = Site(target, "payments", "payments", journal, _no_cluster(), LabControl(tmp_path / "no.sock"))
+            return Planting(read_defect(defect_file(tmp_path, plant)), site, undo={"router-lag": undo_lag})
+
+        done = planting("  - router: {registration_s: 10}\n  - router: {deregistration_s: 0}")
+        done.begin()
+        assert lag.get() == Lag(weights_s=0.5, registration_s=10, deregistration_s=0)
+        with pytest.raises(ConfigError, match="is so already"):
+            planting("  - router: {registration_s: 10}").begin()
+        done.unplant()
         assert lag.get() == Lag(weights_s=0.5)
         assert journal.pending() == ()
-        too_long = read_defect(defect_file(tmp_path, "  - router: {weights_s: 9999}"))
-        with pytest.raises(UserError, match=r"refuses the lag: .*between 0 and 300"):
-            planter.plant(too_long.plant[0], done)
-        planter.unplant(done)
-        assert lag.get() == Lag(weights_s=0.5)
     finally:
         server.shutdown()
         server.server_close()
