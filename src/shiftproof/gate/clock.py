@@ -30,6 +30,13 @@ class RunClock:
     def now_ns(self) -> int:
         return self.anchor_ns + time.monotonic_ns()
 
+    def stepped_s(self) -> float:
+        """How far the wall clock has moved against this one since the anchor was taken: it was set, or we were asleep.
+
+        What others wrote down by the wall clock is then off by as much.
+        """
+        return (take_anchor() - self.anchor_ns) / 1e9
+
     def sleep(self, seconds: float) -> None:
         """Sleep `seconds`, in slices, with a checkpoint before each and after the last."""
         until = time.monotonic() + seconds

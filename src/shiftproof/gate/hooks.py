@@ -150,7 +150,9 @@ class GatePlugin:
             step()
         except ShiftproofError as error:
             self.outcome.error = error
-        except Exception as error:  # noqa: BLE001 (the last door: a fault of our own must not look like a verdict)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 (the last door: not even sys.exit(0) may look like a verdict)
             self.outcome.error = SetupError(f"a fault in shiftproof itself: {type(error).__name__}: {error}")
 
 

@@ -13,7 +13,7 @@ from shiftproof.model.platform import Objectives
 from shiftproof.model.verdict import Finding
 
 #: Phases without which a gate has proven nothing, whatever else it tried.
-REQUIRED_PHASES = ("steady", "deploy", "shift", "rollback")
+REQUIRED_PHASES = ("steady", "quiet", "deploy", "shift", "rollback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Case:
     alpha: chance of any wrong FAIL by a statistical test, split evenly over `planned_tests`, a number fixed before
     the run so that stopping early cannot change it. repeats: how often each graceful action is tried.
     min_pairs: complete pairs wanted in each repeat. soak_s: least seconds of load before PASS.
-    latency_confidence: for the statement that latency stays within its margin.
+    latency_confidence: for the statement that latency stays within its margin. pairs_per_s: the rate that was planned.
     required_phases: names that must be there. watchers: sources that must have been heard.
     decided: findings already made while the run went on (the live judge's clear FAIL).
     """
@@ -42,6 +42,7 @@ class Case:
     min_pairs: int = 900
     soak_s: float = 60.0
     latency_confidence: float = 0.95
+    pairs_per_s: float | None = None
     required_phases: tuple[str, ...] = REQUIRED_PHASES
     watchers: tuple[Source, ...] = (Source.KUBERNETES, Source.LOAD_BALANCER)
     decided: tuple[Finding, ...] = ()

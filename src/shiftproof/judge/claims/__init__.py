@@ -1,4 +1,4 @@
-"""The built-in claims, one module each; importing this registers them, in this order."""
+"""The built-in claims, one module each; importing this registers them, in this order. No gate passes without them."""
 
 from shiftproof.judge.claims import (  # noqa: F401  (imported to be registered)
     availability,
@@ -10,3 +10,6 @@ from shiftproof.judge.claims import (  # noqa: F401  (imported to be registered)
     rollback,
     sufficiency,
 )
+from shiftproof.judge.registry import require_claims
+
+require_claims()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from shiftproof.judge.case import Case
@@ -69,4 +70,6 @@ def _stuck(case: Case, name: str, phase: Phase, data: dict[str, object]) -> Find
 
 def _seconds(phase: Phase) -> float | None:
     value = phase.facts.get("rollout_s")
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return None
+    return float(value)

@@ -45,6 +45,9 @@ def _one(case: Case, index: int, phase: Phase) -> Finding:
         reason = f"the phase ended before {budget.recover_s:g} s and two quiet seconds had passed since the fault."
         return Finding(_NAME, phase.name, Verdict.INCONCLUSIVE, reason, data)
     met_ns = _met_again(case, index, window)
+    if met_ns is None and not _measured(case, index, begin_ns):
+        reason = "too few pairs after the fault to say whether the objective was met again."
+        return Finding(_NAME, phase.name, Verdict.INCONCLUSIVE, reason, data)
     if met_ns is None or met_ns > deadline_ns:
         when = "until the phase ended" if met_ns is None else f"for {(met_ns - begin_ns) / 1e9:.1f} s"
         reason = f"the objective was not met again {when}; it may take {budget.recover_s:g} s."
@@ -55,6 +58,13 @@ def _one(case: Case, index: int, phase: Phase) -> Finding:
     data["recovered_s"] = recovered_s
     reason = f"objective met again after {recovered_s:.1f} s (may take {budget.recover_s:g} s)."
     return Finding(_NAME, phase.name, Verdict.PASS, reason, data)
+
+
+def _measured(case: Case, index: int, begin_ns: int) -> bool:
+    """Whether the load that shows a recovery was there at the phase's end: its last two whole seconds have pairs."""
+    rows = case.pairs.rows(index)
+    last_ns = max(begin_ns, case.history.phases[index].end_ns - _QUIET_NS)
+    return len(seconds_of(case, rows, case.pairs.treatment_sent_ns[rows] >= last_ns)) > 0
 
 
 def _met_again(case: Case, index: int, window: tuple[int, int]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -71,7 +72,7 @@ def _tried(case: Case, index: int, phase: Phase) -> _Try:
         reason = f"the weights were written and read back, but traffic did not follow within {limit_s:g} s"
         return _Try(verdict=Verdict.FAIL, reason=reason)
     facts = [phase.facts.get(name) for name in ("seconds", "from_pct", "to_pct")]
-    if not all(isinstance(value, int | float) for value in facts):
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in facts):
         return _Try(verdict=Verdict.INCONCLUSIVE, reason="it left no record of how long it took")
     seconds, from_pct, to_pct = (float(str(value)) for value in facts)
     one = _followed(case, index, phase, _Asked(seconds, from_pct, to_pct))

@@ -1,0 +1,87 @@
+"""What a gate checks of its own measuring, by what somebody else wrote down: the load balancer, the clock, the rules.
+
+Each function returns a sentence when something is wrong, None otherwise. None of it is about the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from shiftproof.errors import LoadError, ShiftproofError
+from shiftproof.gate.clock import RunClock
+from shiftproof.model.event import Events, Failure, Side, request_id
+from shiftproof.ports import AccessLog, Router, RunningLoad
+
+SAMPLES = 60  # answered requests that are looked up in the load balancer's log: enough to notice that a side is missing
+LOGGED_SHARE = 0.9  # of them that must be found: a log may drop a line when it is busy
+LOGGED_WITHIN_S = 1.0  # of its end, a request is in the log
+STEP_S = 0.5  # a clock that is kept right by NTP is slewed by less during a gate
+OFF_NS = 500_000_000
+
+
+class TimedRecords:
+    """New events of a load, refused when their times cannot be: by a clock of its own it would measure other phases."""
+
+    def __init__(self, load: RunningLoad, since_ns: int, now_ns: Callable[[], int]) -> None:
+        self._load = load
+        self._since_ns = since_ns
+        self._now_ns = now_ns
+
+    def new_events(self) -> Events:
+        """Raises LoadError for records from before the load was started, or that are not over yet."""
+        events = self._load.new_events()
+        if len(events):
+            if int(events["intended_ns"].min()) < self._since_ns - OFF_NS:
+                raise LoadError("the load recorded requests from before it was started: its clock is not the run's")
+            if int(events["ended_ns"].max()) > self._now_ns() + OFF_NS:
+                raise LoadError("the load recorded requests that are not over yet: its clock is not the run's")
+        return events
+
+    def alive(self) -> bool:
+        return self._load.alive()
+
+
+def unlogged(log: AccessLog, events: Events, since_ns: int) -> str | None:
+    """Whether the load balancer saw what we recorded as answered.
+
+    Without that a loss could be put on nobody, and a load that never left this machine would look like a clean service.
+    Raises MeasureError when the log cannot be read.
+    """
+    answered = events[(events["failure"] == Failure.NONE) & (events["side"] <= Side.WEIGHTED)]
+    if len(answered):
+        answered = answered[answered["ended_ns"] <= answered["ended_ns"].max() - int(LOGGED_WITHIN_S * 1e9)]
+    if not len(answered):
+        return None  # that nothing was answered is said by others
+    chosen = answered[np.unique(np.linspace(0, len(answered) - 1, SAMPLES).astype(np.int64))]
+    asked = {(int(event["pair"]), int(event["side"])) for event in chosen}
+    found = {(record.pair, int(record.side)) for record in log.failed([request_id(*one) for one in asked], since_ns)}
+    if len(found & asked) >= LOGGED_SHARE * len(asked):
+        return None
+    return f"the load balancer's log knows {len(found & asked)} of {len(asked)} requests that were recorded as answered"
+
+
+def clock_stepped(clock: RunClock) -> str | None:
+    """Whether the wall clock, by which load balancers write their logs, is still the run's."""
+    stepped_s = clock.stepped_s()
+    if abs(stepped_s) <= STEP_S:
+        return None
+    return f"the wall clock was set by {stepped_s:+.1f} s while the gate ran, or the machine was asleep"
+
+
+def rules_moved(router: Router, from_pct: int) -> str | None:
+    """Whether the rules are where the gate found them: it rehearsed from where customers were, on sides kept apart."""
+    try:
+        customers = router.weights("customers").cluster_pct
+        pinned = router.weights("legacy").cluster_pct, router.weights("cluster").cluster_pct
+        others = router.other_writers()
+    except ShiftproofError as error:
+        return f"where the rules point at the end is not known: {error}"
+    if customers != from_pct:
+        return f"somebody moved customers from {from_pct}% to {customers}% while the gate ran"
+    if pinned != (0, 100):
+        return f"a rehearsal rule was changed while the gate ran: legacy sends {pinned[0]}%, cluster {pinned[1]}% there"
+    if others:
+        return f"while the gate ran, the customers' rule was also written by {', '.join(others)}"
+    return None
