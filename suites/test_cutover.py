@@ -7,12 +7,6 @@ from shiftproof import ClusterDrills, PhaseKind, Rehearsal, RouterDrills
 pytestmark = pytest.mark.cutover
 
 
-def test_steady(rehearsal: Rehearsal) -> None:
-    with rehearsal.steady():
-        pass
-    rehearsal.prove("availability", "outage", "latency")
-
-
 def test_deploy(rehearsal: Rehearsal, cluster: ClusterDrills) -> None:
     for phase in rehearsal.three_times("deploy"):
         with phase:

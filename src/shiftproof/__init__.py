@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shiftproof.gate.drills import ClusterDrills as ClusterDrills
     from shiftproof.gate.drills import RouterDrills as RouterDrills
     from shiftproof.gate.hooks import PreflightDrills as PreflightDrills
+    from shiftproof.gate.loading import LoadDrills as LoadDrills
     from shiftproof.gate.preflight import Preflight as Preflight
     from shiftproof.gate.preflight import check as check
     from shiftproof.gate.rehearsal import Rehearsal as Rehearsal
@@ -36,6 +37,7 @@ _PLACES = {
     "Experiment": "ports",
     "Finding": "model.verdict",
     "History": "model.history",
+    "LoadDrills": "gate.loading",
     "Phase": "model.history",
     "PhaseKind": "model.history",
     "Preflight": "gate.preflight",

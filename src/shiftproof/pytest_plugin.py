@@ -17,6 +17,7 @@ from shiftproof.errors import ShiftproofError
 if TYPE_CHECKING:
     from shiftproof.gate.drills import ChaosDrills, ClusterDrills, RouterDrills
     from shiftproof.gate.hooks import GatePlugin, PreflightDrills
+    from shiftproof.gate.loading import LoadDrills
     from shiftproof.gate.rehearsal import Rehearsal
     from shiftproof.model.platform import Service
 
@@ -25,6 +26,7 @@ COULD_NOT_RUN = 3
 
 MARKERS = {
     "preflight": "before anything moves; changes nothing",
+    "load": "our own load alone: steady, paused, and at the declared peak",
     "cutover": "deploys and shifts that may cost no request",
     "chaos": "experiments, each with its own budget",
     "rollback": "the way back",
@@ -102,7 +104,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(MARKERS)}
 
     def place(item: pytest.Item) -> int:
-        return min((order[mark.name] for mark in item.iter_markers() if mark.name in order), default=1)
+        return min((order[mark.name] for mark in item.iter_markers() if mark.name in order), default=order["cutover"])
 
     items.sort(key=place)
 
@@ -137,6 +139,12 @@ def router(request: pytest.FixtureRequest) -> RouterDrills:
 def chaos(request: pytest.FixtureRequest) -> ChaosDrills:
     """Chaos Toolkit experiments: `chaos.run(experiment)`."""
     return _required(request).session.chaos
+
+
+@pytest.fixture
+def load(request: pytest.FixtureRequest) -> LoadDrills:
+    """Our own load: `load.pause()`, `load.everything_back()`."""
+    return _required(request).session.load
 
 
 @pytest.fixture

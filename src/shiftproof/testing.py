@@ -66,6 +66,7 @@ class RunBuilder:
     _now_ns: int = field(init=False)
     _phases: list[Phase] = field(init=False, default_factory=list)
     _changes: list[_Change] = field(init=False, default_factory=list)
+    _silent: list[tuple[int, int]] = field(init=False, default_factory=list)
     _happenings: list[Happening] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -102,6 +103,18 @@ class RunBuilder:
         """The same phase `times` over, numbered from 1."""
         for repeat in range(1, times + 1):
             self.phase(name, kind, seconds, repeat=repeat, **more)
+        return self
+
+    def pause(self, name: str, *, quiet_s: float, after_s: float) -> RunBuilder:
+        """A phase that begins with a pause of our own load, and goes on for after_s."""
+        self.phase(name, PhaseKind.LOAD, quiet_s + after_s, facts={"quiet_s": quiet_s})
+        start = self.find(name).start_ns
+        self.change(name, action_start_ns=start, action_end_ns=start + round(quiet_s * _S))
+        return self.silent(start, start + round(quiet_s * _S))
+
+    def silent(self, start_ns: int, end_ns: int) -> RunBuilder:
+        """Nothing is sent from start_ns to end_ns."""
+        self._silent.append((start_ns, end_ns))
         return self
 
     def find(self, name: str, repeat: int = 1) -> Phase:
@@ -185,11 +198,21 @@ class RunBuilder:
             events=events,
             operations=("create", "read"),
             servers=("", *_LEGACY, *_PODS),
-            timeline=tuple(sorted(self._happenings, key=lambda happening: happening.t_ns)),
+            timeline=tuple(sorted([*self._happenings, *self._seen()], key=lambda happening: happening.t_ns)),
             lb_records=self._lb_records(events),
             load=load,
             customers=CustomersReport(requests=max(1, len(events) // 15), failed=0),
         )
+
+    def _seen(self) -> list[Happening]:
+        """What Kubernetes tells of each rollout and of each pod that is a victim: without it nobody saw that it was."""
+        seen = []
+        for phase in self._phases:
+            pods = [victim for victim in phase.facts.get("victims", ()) if victim.startswith("pod/")]
+            pods += ["pod/payments-d4"] if phase.facts.get("complete") else []
+            t_ns = phase.action_start_ns
+            seen += [Happening(t_ns, Source.KUBERNETES, "pod.scheduled", pod) for pod in pods]
+        return seen
 
     def _events(self, rng: np.random.Generator) -> Events:
         end_ns = self._phases[-1].end_ns if self._phases else self.started_ns
@@ -197,6 +220,9 @@ class RunBuilder:
         if not count:
             return no_events()
         intended = self.started_ns + (np.arange(count) * (_S / self.pairs_per_s)).astype(np.int64)
+        for start_ns, silent_until_ns in self._silent:
+            intended = intended[(intended < start_ns) | (intended >= silent_until_ns)]
+        count = len(intended)
         triple = np.zeros(count, dtype=np.bool_)
         to_cluster = np.zeros(count, dtype=np.bool_)
         for phase in self._phases:
@@ -264,9 +290,10 @@ class RunBuilder:
 
 
 def clean_run(*, pairs_per_s: float = 150.0, seed: int = 7, to_pct: int = 25) -> RunBuilder:
-    """A whole gate in which nothing is lost: steady, deploy, pod-delete, node-loss (a crash), shift, rollback."""
+    """A whole gate in which nothing is lost: steady, quiet, deploy, pod-delete, node-loss (a crash), shift, rollback."""
     run = RunBuilder(pairs_per_s=pairs_per_s, seed=seed)
     run.phase("steady", PhaseKind.STEADY, 15)
+    run.pause("quiet", quiet_s=8.0, after_s=3.0)
     run.repeats("deploy", PhaseKind.GRACEFUL, 7, facts={"rollout_s": 6.1, "complete": True, "problem": None})
     run.repeats("pod-delete", PhaseKind.GRACEFUL, 7, facts={"victims": ["pod/payments-a1"], "effect": "confirmed"})
     run.repeats("shift", PhaseKind.SHIFT, 7, facts={"seconds": 0.4, "from_pct": 0, "to_pct": to_pct})

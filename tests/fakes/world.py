@@ -18,7 +18,7 @@ from shiftproof.errors import MeasureError
 from shiftproof.gate.clock import RunClock, take_anchor
 from shiftproof.gate.parts import Parts
 from shiftproof.gate.settings import Depth
-from shiftproof.model.event import EVENT_DTYPE, Events, Failure, Side, no_events
+from shiftproof.model.event import EVENT_DTYPE, EXTRA, Events, Failure, Side, no_events
 from shiftproof.model.history import Budget, CustomersReport, Happening, LbRecord, LoadReport, PhaseKind, Source
 from shiftproof.ports import (
     Experiment,
@@ -53,6 +53,10 @@ CLEANED: list[str] = []
 def clean(payload: Mapping[str, Any]) -> None:
     """Stands for the removal of what our traffic wrote."""
     CLEANED.append(payload["service"])
+
+
+def put_back(payload: Mapping[str, Any]) -> None:
+    """Stands for weights put back from the undo journal."""
 
 
 class FakeRouter:
@@ -119,7 +123,7 @@ class FakeCluster:
         return self.whole
 
 
-@dataclass(slots=True)
+@dataclass
 class FakeRunning:
     """Makes whole pairs as time goes by. `fails(side, now_ns)` decides what is lost."""
 
@@ -136,17 +140,45 @@ class FakeRunning:
     ended: bool = False
     failures: int = 0
     records: int = 0
+    restless: bool = False  # a pause that is none
+    weak: bool = False  # extra load that is not delivered
+    paused_ns: int | None = None
+    delayed_ns: int = 0
+    extra: int = 0
+    boosted: tuple[Side, float, int] | None = None
+    waiting: list[Events] = field(default_factory=list)
 
     def new_events(self) -> Events:
         if self.ended:
             return no_events()
-        due = int((self.clock.now_ns() - self.started_ns) / 1e9 * RATE_PER_S)
-        if self.silent or self.dead or due <= self.made:
-            return no_events()
-        events = self.changed(self._events(np.arange(self.made, due)))
-        self.made = due
+        if self.paused_ns is None:
+            self._make()
+        events, self.waiting = np.concatenate([no_events(), *self.waiting]), []
         self.records += len(events)
         self.failures += int((events["failure"] != Failure.NONE).sum())
+        return events
+
+    def _make(self) -> None:
+        """What was due by now, of pairs and of extra load."""
+        due = int((self.clock.now_ns() - self.started_ns - self.delayed_ns) / 1e9 * RATE_PER_S)
+        if self.silent or self.dead or due <= self.made:
+            return
+        self.waiting.append(self.changed(self._events(np.arange(self.made, due))))
+        self.made = due
+        if self.boosted is not None:
+            side, rate_per_s, since_ns = self.boosted
+            count = int((self.clock.now_ns() - since_ns) / 1e9 * rate_per_s)
+            self.boosted = side, rate_per_s, since_ns + int(count * 1e9 / rate_per_s)
+            self.waiting.append(self._extra(side, since_ns + np.arange(count) * int(1e9 / rate_per_s)))
+
+    def _extra(self, side: Side, intended_ns: npt.NDArray[np.int64]) -> Events:
+        events = np.zeros(len(intended_ns), EVENT_DTYPE)
+        events["pair"], events["side"] = self.extra + np.arange(len(events)), EXTRA[side]
+        self.extra += len(events)
+        events["intended_ns"], events["sent_ns"], events["ended_ns"] = intended_ns, intended_ns, intended_ns + 5_000_000
+        for event in events:
+            lost = self.fails(EXTRA[side], int(event["intended_ns"]))
+            event["failure"], event["status"] = (Failure.RESET, 0) if lost else (Failure.NONE, 200)
         return events
 
     def _events(self, pairs: npt.NDArray[np.int64]) -> Events:
@@ -154,7 +186,7 @@ class FakeRunning:
         sides = (Side.LEGACY, Side.CLUSTER, Side.WEIGHTED)
         events = np.zeros(len(pairs) * len(sides), EVENT_DTYPE)
         events["pair"], events["side"] = np.repeat(pairs, len(sides)), np.tile(sides, len(pairs))
-        intended_ns = self.started_ns + (events["pair"] * (1e9 / RATE_PER_S)).astype(np.int64)
+        intended_ns = self.started_ns + self.delayed_ns + (events["pair"] * (1e9 / RATE_PER_S)).astype(np.int64)
         events["intended_ns"], events["sent_ns"], events["ended_ns"] = intended_ns, intended_ns, intended_ns + 5_000_000
         for event in events:
             pair, side, t_ns = int(event["pair"]), Side(event["side"]), int(event["intended_ns"])
@@ -172,6 +204,19 @@ class FakeRunning:
     def triples(self, on: bool) -> None:
         self.with_triples = on
 
+    def pause(self) -> None:
+        self._make()
+        self.boosted, self.paused_ns = None, self.clock.now_ns()
+
+    def resume(self) -> None:
+        if self.paused_ns is not None:
+            self.delayed_ns += 0 if self.restless else self.clock.now_ns() - self.paused_ns
+            self.paused_ns = None
+
+    def boost(self, side: Side, rate_per_s: float) -> None:
+        self._make()
+        self.boosted = (side, rate_per_s, self.clock.now_ns()) if rate_per_s > 0 and not self.weak else None
+
     def alive(self) -> bool:
         return not self.dead
 
@@ -185,7 +230,7 @@ class FakeRunning:
         return SERVERS
 
 
-@dataclass(slots=True)
+@dataclass
 class FakeLoad:
     running: FakeRunning
 
@@ -194,7 +239,7 @@ class FakeLoad:
         return self.running
 
 
-@dataclass(slots=True)
+@dataclass
 class FakeFaults:
     """Experiments that sleep a moment; `problem` and `service_problem` as an audit would find them."""
 
@@ -253,7 +298,7 @@ class FakeWatcher:
         return self.gap
 
 
-@dataclass(slots=True)
+@dataclass
 class FakeAccessLog:
     """Knows every request that it is asked for, less the `lost` ones; cannot be read while there is a `problem`."""
 
@@ -269,7 +314,7 @@ class FakeAccessLog:
         return [LbRecord(now_ns, pair, side, "", 200, "other") for pair, side in asked if not self.lost(pair, side)]
 
 
-@dataclass(slots=True)
+@dataclass
 class FakeCustomers:
     answer: CustomersReport = field(default_factory=lambda: CustomersReport(1000, 0))
     started: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -12,7 +13,15 @@ from shiftproof.errors import LoadError, MeasureError, ShiftproofError
 from shiftproof.judge import LiveJudge, PhaseCount
 from shiftproof.model.event import Events, no_events
 from shiftproof.model.history import Budget, PhaseKind
-from shiftproof.ports import RunningLoad
+
+
+class Records(Protocol):
+    """What the monitor needs of a load."""
+
+    def new_events(self) -> Events: ...
+
+    def alive(self) -> bool: ...
+
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,7 +36,7 @@ class Monitor:
     """
 
     def __init__(
-        self, load: RunningLoad, live: LiveJudge, rate_per_s: float, on_counts: Callable[[Sequence[PhaseCount]], None]
+        self, load: Records, live: LiveJudge, rate_per_s: float, on_counts: Callable[[Sequence[PhaseCount]], None]
     ) -> None:
         self.rate_per_s = rate_per_s
         self._load = load
@@ -37,6 +46,7 @@ class Monitor:
         self._records = 0
         self._late = 0
         self._view_failed = False
+        self._looker: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._found: ShiftproofError | None = None
@@ -55,6 +65,10 @@ class Monitor:
         """Raises ClearFail once the live judge has decided, LoadError once the load has died."""
         if self._found is not None and not self._stop.is_set():
             raise self._found
+
+    def look_on(self, looker: Callable[[], None] | None) -> None:
+        """`looker` is called at every tick, after what is new was read; what it raises ends the drill. None: nobody."""
+        self._looker = looker
 
     def take_in(self) -> None:
         """Read what is new; also called once after the load has stopped."""
@@ -119,6 +133,9 @@ class Monitor:
         with self._lock:
             counts = self._live.counts()
         self._show(counts)
+        looker = self._looker
+        if looker is not None:
+            looker()
         self._live.check()
         if not self._load.alive():
             raise LoadError("the load child died while the rehearsal was under way")

@@ -138,6 +138,10 @@ class Phases:
                 opened.action_end_ns = ended_ns
             self._notes.add("action.end", f"action/{what}", **data)
 
+    def note(self, kind: str, subject: str, **data: Any) -> None:
+        """Put something of ours on the timeline that is no action of the phase."""
+        self._notes.add(kind, subject, **data)
+
     def _fill(self, opened: OpenPhase, min_pairs: int, min_s: float) -> None:
         """Wait until the phase has its pairs, its least length, and has settled after the action."""
         settled_ns = (opened.action_end_ns or opened.start_ns) + int(SETTLE_S * 1e9)

@@ -44,7 +44,7 @@ class Rehearsal:
     ) -> AbstractContextManager[OpenPhase]:
         """One phase. The block is the action; the phase goes on until it has its pairs and has settled."""
         self._remember(name)
-        return self._phases.phase(name, kind, repeat=repeat, of=of)
+        return self._phases.phase(name, kind, repeat=repeat, of=of, min_pairs=self._depth.pairs_of(kind))
 
     def steady(self) -> AbstractContextManager[OpenPhase]:
         """A phase in which nothing is done, for as long as the soak floor asks."""

@@ -14,6 +14,7 @@ from shiftproof.gate.clock import RunClock
 from shiftproof.gate.drills import ChaosDrills, ClusterDrills, RouterDrills
 from shiftproof.gate.identity import run_info
 from shiftproof.gate.integrity import Integrity
+from shiftproof.gate.loading import LoadDrills
 from shiftproof.gate.notes import Notes
 from shiftproof.gate.parts import Parts
 from shiftproof.gate.phases import OpenPhase
@@ -21,6 +22,7 @@ from shiftproof.gate.planting import Planting
 from shiftproof.gate.preflight import CHECKS, Preflight, run_check, weights_undo
 from shiftproof.gate.rehearsal import ClaimFailed, Rehearsal
 from shiftproof.gate.rows import phase_row, preflight_row
+from shiftproof.gate.selfcheck import rules_moved
 from shiftproof.gate.settings import GateSettings
 from shiftproof.gate.traffic import TrafficShare
 from shiftproof.gate.underway import Underway
@@ -144,6 +146,19 @@ class GateSession:
         return RouterDrills(self._parts.router, phases, traffic, self.settings, self._clock, self.from_pct)
 
     @cached_property
+    def load(self) -> LoadDrills:
+        underway = self.underway
+        return LoadDrills(
+            underway.load,
+            self._parts.customers,
+            underway.monitor,
+            underway.phases,
+            self.settings,
+            self._clock,
+            self.from_pct,
+        )
+
+    @cached_property
     def chaos(self) -> ChaosDrills:
         return ChaosDrills(self._parts.faults, self.underway.phases, self.settings)
 
@@ -160,7 +175,7 @@ class GateSession:
             findings += judge_all(case)
             findings += self._gap_findings()
         workload, changed = self._proven()
-        findings += changed
+        findings += changed + self._moved()
         findings += self._planting.findings() if self._planting is not None else []
         failed = any(finding.verdict is Verdict.FAIL for finding in findings)
         findings += self._unchecked(failed_early=failed) + self.integrity.closing_findings(failed_early=failed)
@@ -213,6 +228,11 @@ class GateSession:
             return now, [Finding("sufficiency", "run", Verdict.INCONCLUSIVE, reason)]
         return now, []
 
+    def _moved(self) -> list[Finding]:
+        """What somebody else did to the rules while we rehearsed on them."""
+        problem = rules_moved(self._parts.router, self.from_pct) if self._underway is not None else None
+        return [Finding("sufficiency", "run", Verdict.INCONCLUSIVE, problem)] if problem else []
+
     def _unchecked(self, *, failed_early: bool) -> list[Finding]:
         """Preflight checks that were not made."""
         missing = sorted(set(CHECKS) - {finding.phase for finding in self._checks})
@@ -256,6 +276,7 @@ class GateSession:
             ruled_out_rate=depth.ruled_out_rate if self.settings.quick else case.ruled_out_rate,
             min_pairs=int(PAIRS_TOLERANCE * depth.pairs_per_action),
             soak_s=depth.soak_s,
+            pairs_per_s=self._parts.load_plan.rate_per_s,
         )
 
     def _required(self) -> tuple[str, ...]:

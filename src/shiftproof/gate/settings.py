@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from shiftproof.model.history import PhaseKind
 from shiftproof.model.platform import Platform, Service, Target
+
+LOAD_SHARE = 0.4  # of an action's pairs, after a pause: dead connections show in the first of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,11 @@ class Depth:
     repeats: int  # of each graceful action
     steady_s: float  # how long nothing is done, at least
     soak_s: float  # of load in the whole run, at least: statistics say nothing about minute 5
+    peak_s: float = 6  # at the declared peak; the first second builds it up
+
+    def pairs_of(self, kind: PhaseKind) -> int:
+        """Pairs that a phase of this kind waits for."""
+        return int(LOAD_SHARE * self.pairs_per_action) if kind is PhaseKind.LOAD else self.pairs_per_action
 
 
 FULL = Depth(ruled_out_rate=0.001, pairs_per_action=1000, repeats=3, steady_s=10, soak_s=60)

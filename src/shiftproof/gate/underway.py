@@ -13,9 +13,10 @@ from shiftproof.gate.monitor import Monitor
 from shiftproof.gate.notes import Notes, merge_timelines
 from shiftproof.gate.parts import Parts
 from shiftproof.gate.phases import OpenPhase, Phases
+from shiftproof.gate.selfcheck import TimedRecords, clock_stepped, unlogged
 from shiftproof.gate.settings import Depth
 from shiftproof.judge import LiveJudge, PhaseCount, pair_up
-from shiftproof.model.event import Failure, request_id
+from shiftproof.model.event import Events, Failure, request_id
 from shiftproof.model.history import (
     WATCH_GAP,
     CustomersReport,
@@ -58,21 +59,24 @@ class Underway:
                 watcher.start()
             stack.callback(parts.customers.stop)
             parts.customers.start()
-            self._load: RunningLoad = parts.load.start(parts.load_plan, run_dir, "pairs")
-            stack.callback(self._load.stop)
-            self.monitor = Monitor(self._load, live, parts.load_plan.rate_per_s, on_counts)
+            self.load: RunningLoad = parts.load.start(parts.load_plan, run_dir, "pairs")
+            stack.callback(self.load.stop)
+            timed = TimedRecords(self.load, self._started_ns, clock.now_ns)
+            self.monitor = Monitor(timed, live, parts.load_plan.rate_per_s, on_counts)
             stack.callback(self.monitor.stop)
             self.monitor.start()
             self._closing = stack.pop_all()
-        self.phases = Phases(clock, self._load, self.monitor, notes, depth, on_phase)
+        self.phases = Phases(clock, self.load, self.monitor, notes, depth, on_phase)
 
     def close(self) -> None:
         """Stop the monitor and the load, account for the load, then the rest. Safe to call twice."""
-        if self._load_report is None:
-            self.monitor.stop()
-            self._load_report = self._load.stop()
-            self.monitor.take_in()
-        self._closing.close()
+        try:
+            if self._load_report is None:
+                self.monitor.stop()
+                self._load_report = self.load.stop()
+                self.monitor.take_in()
+        finally:  # an account that cannot be had must not leave the rest running
+            self._closing.close()
 
     def wait_for_answers(self) -> None:
         """Let the requests of the phases that ended be answered or time out, so that they can be judged."""
@@ -93,8 +97,9 @@ class Underway:
         return merge_timelines(self._notes.happenings(), *(watcher.happenings() for watcher in self._parts.watchers))
 
     def gaps(self) -> tuple[str, ...]:
-        """Why the timeline is not whole, a sentence for each watcher with a gap."""
-        return tuple(problem for watcher in self._parts.watchers if (problem := watcher.problem()))
+        """Why the timeline is not whole, a sentence each: watchers with a gap, a clock that was set."""
+        problems = [clock_stepped(self._clock), *(watcher.problem() for watcher in self._parts.watchers)]
+        return tuple(problem for problem in problems if problem)
 
     def history(self) -> History:
         """All so far; after `close`, all there is."""
@@ -102,34 +107,38 @@ class Underway:
         events = events[events["intended_ns"].argsort(kind="stable")]
         failed = events[events["failure"] != Failure.NONE][:FAILED_LOOKED_UP]
         ids = [request_id(int(event["pair"]), int(event["side"])) for event in failed]
-        records, gap = self._lookup(ids)  # before the timeline is put together: a log that cannot be read is part of it
+        # Before the timeline is put together: a log that cannot be read, or is not ours, is part of it.
+        records, gap = self._lookup(ids, events)
         return History(
             started_ns=self._started_ns,
             phases=self.phases.closed,
             events=events,
             operations=tuple(str(operation["name"]) for operation in self._parts.load_plan.operations),
-            servers=self._load.servers(),
+            servers=self.load.servers(),
             timeline=merge_timelines(self.timeline(), gap),
             lb_records=records,
             load=self._load_report,
             customers=self._customers(),
         )
 
-    def _lookup(self, ids: list[str]) -> tuple[tuple[LbRecord, ...], tuple[Happening, ...]]:
-        """The load balancer's records of these requests, or none and the gap that this leaves in the timeline.
+    def _lookup(self, ids: list[str], events: Events) -> tuple[tuple[LbRecord, ...], tuple[Happening, ...]]:
+        """The load balancer's records of these requests, and the gap that a log leaves that cannot be believed.
 
-        Not among the notes: they are kept for the run, and a later look may find the log readable and whole.
+        At the end the log is also held against what was answered. Not among the notes: they are kept for the run, and a
+        later look may find the log readable and whole.
         """
-        if not ids:
-            return (), ()
+        log, problem = self._parts.access_log, None
+        records: tuple[LbRecord, ...] = ()
         try:
-            return tuple(self._parts.access_log.failed(ids, self._started_ns)), ()
+            records = tuple(log.failed(ids, self._started_ns)) if ids else ()
+            if self._load_report is not None:
+                problem = unlogged(log, events, self._started_ns)
         except MeasureError as error:
-            said = str(error)
-            gap = Happening(
-                self._clock.now_ns(), Source.SHIFTPROOF, WATCH_GAP, "watcher/access-log", said, {"problem": said}
-            )
-            return (), (gap,)
+            problem = str(error)
+        if problem is None:
+            return records, ()
+        subject, data = "watcher/access-log", {"problem": problem}
+        return records, (Happening(self._clock.now_ns(), Source.SHIFTPROOF, WATCH_GAP, subject, problem, data),)
 
     def _customers(self) -> CustomersReport | None:
         return self._parts.customers.report() if self._load_report is not None else None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from shiftproof.errors import ClearFail
+from shiftproof.judge.change import loses_by_change
 from shiftproof.judge.live_latency import SlowSeconds, shares_of
 from shiftproof.judge.outages import JOIN_NS
 from shiftproof.judge.sequential import MIN_ERRORS, excess_p, mcnemar_log_e, split_alpha
@@ -221,6 +222,8 @@ class LiveJudge:
                 f"{tally.name}: {t:,} of {tally.pairs:,} pairs failed on the new side alone"
                 f" (the control failed alone in {c:,}).",
             )
+        if tally.kind is PhaseKind.LOAD:
+            return self._lost_by_change(tally)
         if tally.kind.graceful:
             return self._recurring_loss(tally)
         return self._over_budget(tally) if tally.budget else None
@@ -238,6 +241,15 @@ class LiveJudge:
         losing = [other for other in repeats if other.attributed]
         lost = ", ".join(f"{other.attributed:,}" for other in losing)
         reason = f"{tally.name}: {len(losing)} of {len(repeats)} repeats so far lost requests ({lost}); allowed: none."
+        return self._fail("availability", tally, reason)
+
+    def _lost_by_change(self, tally: _Tally) -> Finding | None:
+        everything = (*self._tallies, self._between)
+        control_only, all_pairs = sum(t.control_only for t in everything), sum(t.pairs for t in everything)
+        rate = self._objectives.availability.unacceptable
+        if not loses_by_change(tally.attributed, tally.pairs, control_only, all_pairs, rate, self._alpha_share):
+            return None
+        reason = f"{tally.name}: {tally.attributed:,} of {tally.pairs:,} pairs failed on the new side alone."
         return self._fail("availability", tally, reason)
 
     def _too_slow(self, tally: _Tally) -> Finding | None:

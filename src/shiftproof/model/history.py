@@ -22,11 +22,12 @@ class PhaseKind(StrEnum):
     CRASH = "crash"  # a fault with a budget
     SHIFT = "shift"  # weights go up on the `weighted` rehearsal rule
     ROLLBACK = "rollback"  # weights go back
+    LOAD = "load"  # our own load changes: it pauses, or rises to the declared peak
 
     @property
     def graceful(self) -> bool:
-        """True where not one request may be lost: graceful work, shift and rollback."""
-        return self in (PhaseKind.GRACEFUL, PhaseKind.SHIFT, PhaseKind.ROLLBACK)
+        """True where not one request may be lost: graceful work, shift and rollback, and changes of load."""
+        return self in (PhaseKind.GRACEFUL, PhaseKind.SHIFT, PhaseKind.ROLLBACK, PhaseKind.LOAD)
 
     @property
     def treatment(self) -> Side:

@@ -52,10 +52,14 @@ class Availability(Strict):
 
 
 class Latency(Strict):
-    """A request slower than `threshold_ms` misses. The cluster may miss more often than legacy by `margin` at most."""
+    """A request slower than `threshold_ms` misses. The cluster may miss more often than legacy by `margin` at most.
+
+    tail_ratio: how many times the 99th percentile of legacy at rest the cluster's tail may reach, below the threshold.
+    """
 
     threshold_ms: PositiveFloat = 500
     margin: Share = 0.05
+    tail_ratio: float = Field(default=2.0, ge=1)
 
 
 class Objectives(Strict):

@@ -2,8 +2,9 @@
 
 Graceful actions: FAIL when two of the three repeats lose a request, when a lost one was on a pod or node that was then
 leaving, or when one repeat alone is decisive (McNemar at its share of alpha). One other failure: INCONCLUSIVE.
-Elsewhere, less the budget windows of crashes: McNemar, at least two errors. Both sides failing: a shared cause, which
-is INCONCLUSIVE above the steady rate and FAIL when it comes back with the action.
+Elsewhere, less the budget windows of crashes: McNemar, at least two errors; where our own load changed, also the rate
+of the losses against the unacceptable one. Both sides failing: a shared cause, which is INCONCLUSIVE above the steady
+rate and FAIL when it comes back with the action.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from shiftproof.judge.claims.common import (
     GRACEFUL,
     Repeat,
     budget_window,
+    by_change,
     culprits_of,
     effect_problem,
     in_window,
@@ -53,15 +55,15 @@ def judge(case: Case) -> Iterable[Finding]:
         yield _graceful(case, name, repeats)
         yield from _shared_cause(case, name, repeats)
         yield from _pinned(case, name, repeats)
-    for index, phase in case.phases(PhaseKind.STEADY, PhaseKind.CRASH):
+    for index, phase in case.phases(PhaseKind.STEADY, PhaseKind.LOAD, PhaseKind.CRASH):
         outside = ~in_window(case, case.pairs.rows(index), budget_window(case, phase))
         rows = np.flatnonzero(outside) + case.pairs.rows(index).start
-        yield _elsewhere(case, phase.name, rows, in_budget=int((~outside).sum()))
-        if phase.kind is PhaseKind.CRASH:
+        yield _elsewhere(case, phase.name, rows, in_budget=int((~outside).sum()), kind=phase.kind)
+        if phase.kind is not PhaseKind.STEADY:
             yield from _shared_cause(case, phase.name, [repeat_of(case, index, phase)])
     between = np.flatnonzero(case.pairs.phase < 0)
     if case.pairs.attributed[between].any():
-        yield _elsewhere(case, "between phases", between, in_budget=0)
+        yield _elsewhere(case, "between phases", between, in_budget=0, kind=PhaseKind.STEADY)
     yield from _control(case)
     yield _pooled(case)
 
@@ -120,7 +122,7 @@ def _missing(case: Case, repeats: list[Repeat]) -> str | None:
     return None
 
 
-def _elsewhere(case: Case, name: str, rows: Ints, in_budget: int) -> Finding:
+def _elsewhere(case: Case, name: str, rows: Ints, in_budget: int, kind: PhaseKind) -> Finding:
     """Phases (or the time between) where a failure may happen, but not more often on the new side than on the old."""
     pairs = case.pairs
     n = int(pairs.complete[rows].sum())
@@ -130,7 +132,7 @@ def _elsewhere(case: Case, name: str, rows: Ints, in_budget: int) -> Finding:
     data = {"pairs": n, "attributed": t, "control_only": c, "log_e": crossing.log_e, "in_budget_window": in_budget}
     said = f"{t:,} of {n:,} failed on the new side alone, {c:,} on the control alone"
     outside = " outside the fault's budget window" if in_budget else ""
-    if crossing.reached:
+    if crossing.reached or (kind is PhaseKind.LOAD and by_change(case, t, n)):
         data |= told(culprits_of(case, rows[treatment]))
         reason = f"{said}{outside}: more than chance at {case.alpha:.0%} over all tests."
         return Finding(_NAME, name, Verdict.FAIL, reason, data)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from shiftproof.judge.case import Case
+from shiftproof.judge.change import loses_by_change
 from shiftproof.judge.culprit import Culprit, find_culprits, main_culprit
 from shiftproof.judge.live import recurring_loss
 from shiftproof.judge.lives import fault_begins
@@ -66,6 +67,13 @@ def recurs(case: Case, repeats: Sequence[Repeat]) -> bool:
         int(case.pairs.control_only.sum()),
         int(case.pairs.complete.sum()),
     )
+
+
+def by_change(case: Case, lost: int, pairs: int) -> bool:
+    """What was lost where our own load changed is more than the unacceptable rate and more than noise."""
+    control_only, all_pairs = int(case.pairs.control_only.sum()), int(case.pairs.complete.sum())
+    rate = case.objectives.availability.unacceptable
+    return loses_by_change(lost, pairs, control_only, all_pairs, rate, case.alpha_share)
 
 
 def culprits_of(case: Case, rows: Sequence[int] | Ints) -> tuple[Culprit, ...]:

@@ -15,6 +15,7 @@ from shiftproof.judge.claims.common import (
     GRACEFUL,
     Repeat,
     budget_window,
+    by_change,
     culprits_of,
     effect_problem,
     in_window,
@@ -40,7 +41,7 @@ def judge(case: Case) -> Iterable[Finding]:
         yield _graceful(case, name, [repeat_of(case, index, phase) for index, phase in phases])
     for index, phase in case.phases(PhaseKind.CRASH):
         yield from _crash(case, index, phase)
-    for index, phase in case.phases(PhaseKind.STEADY):
+    for index, phase in case.phases(PhaseKind.STEADY, PhaseKind.LOAD):
         yield from _uncalled(
             case, phase.name, [s for s in case.outages if s.phase == index], repeat_of(case, index, phase)
         )
@@ -138,7 +139,9 @@ def _uncalled(case: Case, name: str, spans: list[OutageSpan], repeat: Repeat) ->
     if not long:
         return
     worst = max(long, key=lambda span: span.least_ms)
-    verdict = Verdict.FAIL if repeat.crossing.reached and not repeat.phase.budget else Verdict.INCONCLUSIVE
+    changed = repeat.phase.kind is PhaseKind.LOAD and by_change(case, repeat.attributed, repeat.pairs)
+    sure = changed or (repeat.crossing.reached and not repeat.phase.budget)
+    verdict = Verdict.FAIL if sure else Verdict.INCONCLUSIVE
     reason = f"an outage of {described(worst)} that no action of ours explains."
     yield Finding(_NAME, name, verdict, reason, _figures(long) | told(culprits_of(case, worst.rows)))
 

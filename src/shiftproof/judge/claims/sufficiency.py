@@ -11,6 +11,7 @@ import numpy as np
 
 from shiftproof.judge.case import Case
 from shiftproof.judge.claims.common import effect_problem
+from shiftproof.judge.claims.soundness import LATE_NS, of_a_phase, of_the_run
 from shiftproof.judge.claims.traffic import fits, followed
 from shiftproof.judge.registry import claim
 from shiftproof.judge.words import clock, count, length, percent
@@ -19,13 +20,14 @@ from shiftproof.model.history import WATCH_GAP, LoadReport, Phase, PhaseKind
 from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "sufficiency"
-#: A send later than this is late, and at most this share of them may be.
-LATE_NS = 20_000_000
+#: At most this share of the requests may leave late.
 LATE_SHARE = 0.01
 #: Triples are switched on and off by the load child a moment after the phase's mark.
 _EDGE_NS = 1_000_000_000
 #: No stretch of a phase may be without pairs for longer than this (or than 20 times their distance).
 _HOLE_NS = 1_000_000_000
+#: A pause this much shorter than it was meant to be is none.
+QUIET_SHARE = 0.95
 #: Share of pairs that neither side could send, above which the load was not delivered.
 _UNSENT_SHARE = 0.001
 
@@ -33,7 +35,7 @@ _UNSENT_SHARE = 0.001
 @claim(_NAME)
 def judge(case: Case) -> Iterable[Finding]:
     """What is missing, one finding each; one PASS for the run, and one for each phase, where nothing is."""
-    problems = [*_load(case), *_lateness(case), *_watchers(case), *_extent(case)]
+    problems = [*_load(case), *_lateness(case), *of_the_run(case), *_watchers(case), *_extent(case)]
     if problems:
         yield from (Finding(_NAME, "run", Verdict.INCONCLUSIVE, f"{problem}.") for problem in problems)
     else:
@@ -106,6 +108,7 @@ def _extent(case: Case) -> Iterator[str]:
         if name not in names:
             yield f"the phase {name} was not run"
     seconds = sum(max(0, phase.end_ns - phase.start_ns) for phase in case.history.phases) / 1e9
+    seconds -= sum(float(phase.facts.get("quiet_s", 0.0)) for phase in case.history.phases)
     if seconds < case.soak_s:
         yield f"{seconds:.0f} s of load, at least {case.soak_s:.0f} s are needed"
 
@@ -129,15 +132,19 @@ def _missing(case: Case, index: int, phase: Phase) -> Iterator[str]:
         yield problem
     if not complete:
         yield "no complete pair was recorded"
-    need = case.min_pairs // 3 if phase.kind is PhaseKind.CRASH else case.min_pairs
+    need = case.min_pairs // 3 if phase.kind in (PhaseKind.CRASH, PhaseKind.LOAD) else case.min_pairs
     if complete < need:
         yield f"{count(complete, 'complete pair')}, {need:,} are needed"
     lost = _incomplete(case, index, phase)
     if lost:
         yield f"{count(lost, 'pair')} without one of its sides: a failure may hide there"
+    quiet_s = phase.facts.get("quiet_s")
     hole_ns = _hole_ns(case, index, phase)
-    if hole_ns is not None:
+    if quiet_s is not None:
+        yield from _not_quiet(case, index, phase, float(quiet_s))
+    elif hole_ns is not None:
         yield f"no pair was sent for {length(hole_ns / 1e6)}"
+    yield from of_a_phase(case, index, phase)
     if phase.kind is PhaseKind.SHIFT:
         yield from _without_effect(case, index, phase)
 
@@ -159,6 +166,17 @@ def _hole_ns(case: Case, index: int, phase: Phase) -> int | None:
     gaps = np.diff(marks)
     longest = int(gaps.max())
     return longest if longest > max(_HOLE_NS, 20 * int(np.median(gaps))) else None
+
+
+def _not_quiet(case: Case, index: int, phase: Phase, quiet_s: float) -> Iterator[str]:
+    """A pause has to be one, of the length that was meant, and the only hole."""
+    intended = case.pairs.intended_ns[case.pairs.rows(index)]
+    gaps = np.sort(np.diff(np.concatenate([[phase.start_ns], intended, [phase.end_ns]])))
+    longest_s = float(gaps[-1]) / 1e9
+    if longest_s < QUIET_SHARE * quiet_s:
+        yield f"the load was to pause for {quiet_s:g} s, and was silent for {longest_s:.1f} s at most"
+    elif len(gaps) > 1 and gaps[-2] > _HOLE_NS:
+        yield f"no pair was sent for {length(float(gaps[-2]) / 1e6)}, beside the pause that was meant"
 
 
 def _without_effect(case: Case, index: int, phase: Phase) -> Iterator[str]:

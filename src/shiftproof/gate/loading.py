@@ -1,0 +1,133 @@
+"""Our own load as a drill changes it: paused, or raised to what a side must carry at the declared peak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shiftproof.gate.monitor import Monitor
+from shiftproof.gate.phases import Phases
+from shiftproof.gate.settings import GateSettings
+from shiftproof.judge.sequential import binomial_at_least
+from shiftproof.model.event import EXTRA, Failure, Side
+from shiftproof.model.history import PhaseKind
+from shiftproof.ports import Clock, Customers, Experiment, RunningLoad
+
+CUSTOMERS_FAILED = 2  # of their requests since the load was raised: then it is lowered at once
+SIDE_FAILED = 10  # at least, and more than its unacceptable rate by far: more load would teach nothing
+SURE = 1e-6
+LOOK_S = 0.1
+
+
+@dataclass(slots=True)
+class Raised:
+    """Extra load on one side, and who watches over it. stopped: why it was ended before its time."""
+
+    load: RunningLoad
+    monitor: Monitor
+    customers: Customers
+    side: Side
+    unacceptable: float
+    since_ns: int
+    stopped: str | None = None
+    failed_before: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.failed_before = self.customers.report().failed
+
+    def look(self) -> None:
+        """Called by the monitor, at every tick. Raises LoadError when the load takes no orders."""
+        if self.stopped is None:
+            self.stopped = self._reason()
+            if self.stopped is not None:
+                self.load.boost(self.side, 0)
+
+    def _reason(self) -> str | None:
+        failed = self.customers.report().failed - self.failed_before
+        if failed >= CUSTOMERS_FAILED:
+            return f"{failed} requests of customers failed"
+        events = self.monitor.events_since(self.since_ns)
+        mine = events[np.isin(events["side"], (self.side, EXTRA[self.side]))]
+        k, n = int((mine["failure"] != Failure.NONE).sum()), len(mine)
+        if k >= SIDE_FAILED and binomial_at_least(k, n, self.unacceptable) < SURE:
+            return f"{k:,} of {n:,} requests of the {self.side.name.lower()} side had failed"
+        return None
+
+
+class LoadDrills:
+    """Changes of our own load. Customers' traffic is never touched, and pairs go on while load is raised."""
+
+    def __init__(
+        self,
+        load: RunningLoad,
+        customers: Customers,
+        monitor: Monitor,
+        phases: Phases,
+        settings: GateSettings,
+        clock: Clock,
+        from_pct: int,
+    ) -> None:
+        self._load = load
+        self._customers = customers
+        self._monitor = monitor
+        self._phases = phases
+        self._settings = settings
+        self._clock = clock
+        self._from_pct = from_pct
+
+    def pause(self) -> None:
+        """Send nothing for `load.quiet_s`, then go on: connections that were kept must still work."""
+        quiet_s = self._settings.service.load.quiet_s
+        with self._phases.action("pause", seconds=quiet_s) as phase:
+            if phase is not None:
+                phase.facts["quiet_s"] = quiet_s
+            self._load.pause()
+            try:
+                self._clock.sleep(quiet_s)
+            finally:
+                self._load.resume()
+
+    def everything_back(self) -> None:
+        """All of the declared peak on the legacy side, for `peak_s`, or until customers suffer or the side fails."""
+        until_ns = self._clock.now_ns() + int(self._settings.depth.peak_s * 1e9)
+        with self._phases.action("peak"), self._raised(Side.LEGACY, 100) as raised:
+            while self._clock.now_ns() < until_ns and (raised is None or raised.stopped is None):
+                self._clock.sleep(LOOK_S)
+
+    @contextmanager
+    def share_of_step(self, experiment: Experiment) -> Iterator[None]:
+        """During a crash: the step's share of the declared peak on the cluster side, where pairs are less than that."""
+        if experiment.kind is not PhaseKind.CRASH:
+            yield
+            return
+        with self._raised(Side.CLUSTER, self._settings.to_pct):
+            yield
+
+    @contextmanager
+    def _raised(self, side: Side, share_pct: int) -> Iterator[Raised | None]:
+        """Extra load on `side` up to share_pct percent of the peak; none where the peak is not declared."""
+        load, phase = self._settings.service.load, self._phases.current
+        if load.peak_per_s is None or phase is None:
+            yield None
+            return
+        on_side_pct = self._from_pct if side is Side.CLUSTER else 100 - self._from_pct
+        customers_per_s = load.customers_per_s * on_side_pct / 100
+        required_per_s = load.peak_per_s * share_pct / 100
+        extra_per_s = max(0.0, required_per_s - load.pairs_per_s - customers_per_s)
+        unacceptable = self._settings.service.objectives.availability.unacceptable
+        raised = Raised(self._load, self._monitor, self._customers, side, unacceptable, self._clock.now_ns())
+        asked = {"side": side.name.lower(), "required_per_s": required_per_s, "extra_per_s": extra_per_s}
+        self._monitor.look_on(raised.look if extra_per_s else None)
+        self._phases.note("load.raised", "load/pairs", **asked)
+        try:
+            self._load.boost(side, extra_per_s)
+            yield raised
+        finally:
+            self._monitor.look_on(None)
+            self._load.boost(side, 0)
+            self._phases.note("load.lowered", "load/pairs", stopped=raised.stopped)
+            span = {"from_ns": raised.since_ns, "to_ns": self._clock.now_ns(), "stopped": raised.stopped}
+            phase.facts["peak"] = {**asked, "share_pct": share_pct, "customers_per_s": customers_per_s, **span}

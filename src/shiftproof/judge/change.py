@@ -1,0 +1,25 @@
+"""When our own load changed (a pause, a peak) and requests were lost after it: is that more than noise?
+
+A pause is tried once, since what a quiet spell breaks, it breaks each time: every connection that was kept is dead. But
+connections are few, so the losses are few, and neither the rule of three repeats nor McNemar over them alone can tell.
+"""
+
+from __future__ import annotations
+
+import math
+
+from shiftproof.judge.sequential import MIN_ERRORS, excess_p, rate_log_e
+
+#: A chance this small that noise alone lost as many.
+_NOISE_P = 0.01
+
+
+def loses_by_change(lost: int, pairs: int, control_only: int, all_pairs: int, rate: float, alpha: float) -> bool:
+    """Whether `lost` attributed failures of `pairs` prove more than the unacceptable `rate`, and more than noise.
+
+    The e-process of `rate_log_e`, so it may be looked at after every pair. control_only, all_pairs: what the control
+    lost alone over the run so far; if there is any, the losses must also exceed it (exact conditional test at 1%).
+    """
+    if lost < MIN_ERRORS or float(rate_log_e(lost, pairs, rate)) < math.log(1 / alpha):
+        return False
+    return control_only == 0 or excess_p(lost, pairs, control_only, all_pairs, 1.0) <= _NOISE_P
