@@ -1,4 +1,4 @@
-"""Statements of planted defects on a service's database in the lab, and their undo.
+"""Statements of planted defects on a service's database in the lab, and their undo, in the name of its owner.
 
 The undo of a statement must be run exactly once, and only if the statement was: whoever plants may be killed between
 any two lines. So the database itself knows: a mark in its comment, set in the same transaction as the statements and
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,10 +20,14 @@ from psycopg import sql as words
 from shiftproof.adapters.targets import load_target
 from shiftproof.errors import SetupError, ShiftproofError, UndoError, UserError
 from shiftproof.lab.control import LabControl
+from shiftproof.lab.network import LAB_DIR
 
 CONNECT_WITHIN_S = 5
 #: A statement that waits for a lock of the service's, or forever, ends and says so.
 STATEMENT_WITHIN_MS = 60_000
+_TIMEOUT = f"-c statement_timeout={STATEMENT_WITHIN_MS}"
+DOOR = LAB_DIR / "postgres"
+SUPERUSER = "postgres"
 
 _FAILS = "SELECT 1 / 0"
 _NO_TRANSACTION = "25001"  # active_sql_transaction: a statement that cannot run inside one
@@ -32,19 +37,31 @@ _COMMENT = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A database and its owner. The password is never shown."""
+    """A database and its owner. door: the folder of the server's own socket, which takes a superuser without asking.
+
+    A defect may leave the owner no connection (a limit, a password, a right that is taken away), and must be undone all
+    the same: so we come in as the superuser, and act as the owner. The password, if there is no door, is never shown.
+    """
 
     host: str
     port: int
     name: str
     role: str
     password: str = field(repr=False)
+    door: Path | None = None
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Place:
         """From LabControl.database."""
         names = ("host", "name", "role", "password")
-        return cls(port=int(found["port"]), **{name: str(found[name]) for name in names})
+        door = DOOR if DOOR.is_dir() else None
+        return cls(port=int(found["port"]), door=door, **{name: str(found[name]) for name in names})
+
+    def way_in(self) -> dict[str, Any]:
+        """What psycopg.connect is told of it."""
+        if self.door is None:
+            return {"host": self.host, "user": self.role, "password": self.password, "options": _TIMEOUT}
+        return {"host": str(self.door), "user": SUPERUSER, "options": f"{_TIMEOUT} -c role={self.role}"}
 
 
 def check_syntax(where: Place, statements: str, what: str = "") -> None:
@@ -167,16 +184,13 @@ def _comment(connection: psycopg.Connection[Any]) -> str:
 def _connected(where: Place) -> Iterator[psycopg.Connection[Any]]:
     try:
         connection = psycopg.connect(
-            host=where.host,
             port=where.port,
             dbname=where.name,
-            user=where.role,
-            password=where.password,
             connect_timeout=CONNECT_WITHIN_S,
             application_name="shiftproof",
-            options=f"-c statement_timeout={STATEMENT_WITHIN_MS}",
             autocommit=True,
             prepare_threshold=None,
+            **where.way_in(),
         )
     except psycopg.Error as error:
         raise SetupError(
