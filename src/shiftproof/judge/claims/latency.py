@@ -3,7 +3,8 @@
 Slow requests come in bursts, so they are no independent samples. The evidence is one bounded value a second: the share
 of the treatment over the threshold minus the share of its control, in [-1, 1], in a betting e-process. FAIL when an
 action's seconds (or all of them) prove a mean above the margin; PASS when all seconds together prove a mean below it.
-A request that failed counts as over the threshold: a quick refusal must not look fast.
+A request that failed counts as over the threshold: a quick refusal must not look fast. Below the threshold the old side
+sets a limit of its own (judge.tail): FAIL when in most of an action's seconds the new side's tail is beyond it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from shiftproof.judge.claims.common import budget_window, in_window
 from shiftproof.judge.pairing import Bools, Floats, SideColumns
 from shiftproof.judge.registry import claim
 from shiftproof.judge.sequential import mean_above, mean_below, seconds_to_show_below
+from shiftproof.judge.tail import mostly_above, tail_limit_ms
 from shiftproof.judge.words import percent
+from shiftproof.model.history import PhaseKind
+from shiftproof.model.platform import Latency
 from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "latency"
@@ -46,18 +50,33 @@ class Seconds:
 def judge(case: Case) -> Iterable[Finding]:
     """One finding for each action, one for the run."""
     groups: dict[str, list[Seconds]] = {}
+    tails: dict[str, list[Seconds]] = {}
+    limit_ms = tail_limit_ms(_at_rest(case), case.objectives.latency)
     for index, phase in case.phases():
-        outside = ~in_window(case, case.pairs.rows(index), budget_window(case, phase))
-        groups.setdefault(phase.name, []).append(seconds_of(case, case.pairs.rows(index), outside))
+        rows = case.pairs.rows(index)
+        outside = ~in_window(case, rows, budget_window(case, phase))
+        groups.setdefault(phase.name, []).append(seconds_of(case, rows, outside))
+        if limit_ms is not None and phase.kind is not PhaseKind.CRASH:
+            tails.setdefault(phase.name, []).append(seconds_of(case, rows, outside, limit_ms))
     for name, parts in groups.items():
         yield from _one(case, name, _joined(parts))
+        yield from _tail(case, name, _joined(tails.get(name, [])), limit_ms or 0.0)
     yield _all(case, _joined([part for parts in groups.values() for part in parts]))
 
 
-def seconds_of(case: Case, rows: slice, wanted: Bools) -> Seconds:
+def _at_rest(case: Case) -> Floats:
+    """Latencies of the control in ms where nothing was done; what failed says nothing of the time that it takes."""
+    rows = [case.pairs.rows(index) for index, _ in case.phases(PhaseKind.STEADY)]
+    legacy = case.pairs.legacy
+    parts = [legacy.latency_ms[one][legacy.ok[one]] for one in rows]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def seconds_of(case: Case, rows: slice, wanted: Bools, threshold_ms: float | None = None) -> Seconds:
     """The values of `rows` (those wanted and complete), in order; seconds with too few pairs are left out.
 
-    The control of a triple is the better of its two pinned sides, as for failures.
+    The control of a triple is the better of its two pinned sides, as for failures. threshold_ms: the objective's by
+    default.
     """
     pairs = case.pairs
     at = np.flatnonzero(wanted & pairs.complete[rows]) + rows.start
@@ -65,7 +84,7 @@ def seconds_of(case: Case, rows: slice, wanted: Bools) -> Seconds:
         return Seconds(np.empty(0), np.empty(0))
     second = (pairs.intended_ns[at] - pairs.intended_ns[at[0]]) // _S
     n = np.bincount(second)
-    threshold_ms = case.objectives.latency.threshold_ms
+    threshold_ms = case.objectives.latency.threshold_ms if threshold_ms is None else threshold_ms
 
     def share(side: SideColumns) -> Floats:
         late = ~side.ok[at] | (side.latency_ms[at] > threshold_ms)
@@ -117,6 +136,26 @@ def _one(case: Case, name: str, seconds: Seconds) -> Iterator[Finding]:
         yield Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)
     else:
         yield Finding(_NAME, name, Verdict.PASS, f"{_said(case, seconds)}.", data)
+
+
+def _tail(case: Case, name: str, seconds: Seconds, limit_ms: float) -> Iterator[Finding]:
+    """Only where there is something to say: the threshold's own finding speaks for what is good."""
+    margin = case.objectives.latency.margin
+    bad, crossing = mostly_above(seconds.difference, margin, case.alpha_share)
+    if not crossing.reached:
+        return
+    data = _figures(seconds) | {"tail_limit_ms": limit_ms, "bad_seconds": bad}
+    yield Finding(_NAME, name, Verdict.FAIL, tail_reason(seconds, bad, limit_ms, case.objectives.latency), data)
+
+
+def tail_reason(seconds: Seconds, bad: int, limit_ms: float, objective: Latency) -> str:
+    """As in "7.5% took over 112 ms (2 times what 99% of the control's keep to at rest), 0.2% on the control; ..."."""
+    ratio = f"{objective.tail_ratio:g} times what 99% of the control's keep to at rest"
+    return (
+        f"{percent(float(seconds.treatment.mean()))} took over {limit_ms:.0f} ms ({ratio}),"
+        f" {percent(float(seconds.control.mean()))} on the control; more than {percent(objective.margin)} more in {bad}"
+        f" of {len(seconds)} s: its tail is too slow."
+    )
 
 
 def _all(case: Case, seconds: Seconds) -> Finding:
