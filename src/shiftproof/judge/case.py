@@ -27,6 +27,8 @@ class Case:
     latency_confidence: for the statement that latency stays within its margin. pairs_per_s: the rate that was planned.
     required_phases: names that must be there. watchers: sources that must have been heard.
     decided: findings already made while the run went on (the live judge's clear FAIL).
+    min_probes: good conversations of each kind wanted in the run, a quarter of it in a phase that is about them.
+    parity_ignore: paths that a person accepted as noise. duplicates_not_applicable: why nothing can be sent twice.
     """
 
     history: History
@@ -46,6 +48,9 @@ class Case:
     required_phases: tuple[str, ...] = REQUIRED_PHASES
     watchers: tuple[Source, ...] = (Source.KUBERNETES, Source.LOAD_BALANCER)
     decided: tuple[Finding, ...] = ()
+    min_probes: int = 40
+    parity_ignore: tuple[str, ...] = ()
+    duplicates_not_applicable: str | None = None
 
     @property
     def alpha_share(self) -> float:
@@ -87,6 +92,7 @@ def make_case(
         ruled_out_rate=0.01 if quick else objectives.availability.unacceptable,
         min_pairs=150 if quick else 900,
         soak_s=20.0 if quick else 60.0,
+        min_probes=12 if quick else 40,
         latency_confidence=0.8 if quick else 0.95,
         required_phases=required_phases,
         watchers=watchers,

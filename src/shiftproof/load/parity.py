@@ -88,16 +88,17 @@ class Parity:
             if not (is_read(operation) and is_about(operation)):
                 continue
             name = self.names[number]
-            if number in control.replies:
-                first = control.replies[number]
-                theirs.replies(name, first, self.asker.ask(self.cluster, number, control), THROUGH_CLUSTER)
-                second = self.asker.ask(self.legacy, number, control)
-                for via in (THROUGH_CLUSTER, THROUGH_LEGACY):
-                    again.replies(name, first, second, via)
             if number in treatment.replies:
                 mine = treatment.replies[number]
                 # Legacy's answer is the control's, whoever wrote what is read.
                 ours.replies(name, self.asker.ask(self.legacy, number, treatment), mine, THROUGH_LEGACY)
+            if number in control.replies:
+                first = control.replies[number]
+                theirs.replies(name, first, self.asker.ask(self.cluster, number, control), THROUGH_CLUSTER)
+                # Last: what changes with time has had the most of it here, so the control never looks too calm.
+                second = self.asker.ask(self.legacy, number, control)
+                for via in (THROUGH_CLUSTER, THROUGH_LEGACY):
+                    again.replies(name, first, second, via)
         return [theirs, ours], again
 
 

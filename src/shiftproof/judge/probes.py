@@ -1,0 +1,164 @@
+"""Counting what probes found: each field that differed, in the treatment and in the control of the same conversations.
+
+A field is told apart by operation, by how it was asked, by path and by kind: that a field's value is noise on legacy
+does not excuse that the cluster leaves it out. Under "the cluster answers as legacy does" the treatment and the control
+of a conversation are exchangeable, so of the conversations in which only one of them differs each is as likely to be
+the treatment's: McNemar's test, sequential (judge.sequential), at a share of alpha for each field.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from shiftproof.judge.sequential import MIN_ERRORS, binomial_at_least, mcnemar_log_e
+from shiftproof.model.history import PhaseKind
+from shiftproof.model.probe import STATUS, Difference, Kind, ProbeRecord, never_ignored
+
+#: Fields that one test's share of alpha is split over, at least: fixed before the run, more than most answers have.
+FIELDS = 128
+#: Fewer than this chance that noise is as lopsided: a doubt, and no FAIL.
+DOUBT_P = 0.05
+#: Begins the reason of a conversation that our own bug ended.
+OUR_FAULT = "our own fault"
+#: HTTP statuses from here on are failures, which a crash may cost and the other claims count.
+SERVER_ERRORS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One way in which two answers may differ."""
+
+    operation: str
+    via: str
+    path: str
+    kind: Kind
+
+    @property
+    def never_ignored(self) -> bool:
+        return never_ignored(self.path)
+
+
+@dataclass(slots=True)
+class FieldCount:
+    """In how many conversations a field differed: in the treatment alone, in the control alone, in both.
+
+    log_e: the largest that the evidence against the treatment ever was. first_ns: when it first did in the treatment.
+    server_errors: all of it were HTTP statuses of 500 and above.
+    """
+
+    treatment_only: int = 0
+    control_only: int = 0
+    both: int = 0
+    log_e: float = 0.0
+    first_ns: int | None = None
+    details: Counter[str] = field(default_factory=Counter)
+    server_errors: bool = True
+
+    @property
+    def noise(self) -> int:
+        """Conversations in which the control differed from itself."""
+        return self.control_only + self.both
+
+    @property
+    def treatment(self) -> int:
+        return self.treatment_only + self.both
+
+    @property
+    def detail(self) -> str:
+        """The most frequent of what may be told."""
+        return self.details.most_common(1)[0][0] if self.details else ""
+
+
+class FieldTally:
+    """Takes conversations as they end; void ones are counted and say no more."""
+
+    def __init__(self, alpha_share: float, ignore: Collection[str] = ()) -> None:
+        self._alpha_share = alpha_share
+        self._ignore = frozenset(path for path in ignore if not never_ignored(path))
+        self._largest = FIELDS
+        self.fields: dict[Field, FieldCount] = {}
+        self.good = 0
+        self.compared = 0
+
+    def add(self, record: ProbeRecord) -> None:
+        """One good conversation."""
+        self.good += 1
+        self.compared += record.compared
+        self._largest = max(self._largest, record.compared)
+        treatment, control = self._by_field(record.treatment), self._by_field(record.control)
+        for key in treatment.keys() | control.keys():
+            self._count(key, treatment.get(key), control.get(key), record.start_ns)
+
+    def _by_field(self, differences: Iterable[Difference]) -> dict[Field, Difference]:
+        return {
+            Field(one.operation, one.via, one.path, one.kind): one
+            for one in differences
+            if one.path not in self._ignore
+        }
+
+    def _count(self, key: Field, treatment: Difference | None, control: Difference | None, at_ns: int) -> None:
+        counts = self.fields.setdefault(key, FieldCount())
+        if treatment is not None:
+            counts.first_ns = at_ns if counts.first_ns is None else min(at_ns, counts.first_ns)
+            counts.details[treatment.detail] += 1
+            counts.server_errors &= is_server_error(treatment)
+        if treatment is not None and control is not None:
+            counts.both += 1
+            return
+        counts.treatment_only += treatment is not None
+        counts.control_only += control is not None
+        if counts.treatment_only >= MIN_ERRORS:
+            counts.log_e = max(counts.log_e, float(mcnemar_log_e(counts.treatment_only, counts.control_only)))
+
+    def fails(self, key: Field) -> bool:
+        """Noise does not explain it: for money twice without any noise, for all else by the test."""
+        counts = self.fields[key]
+        if counts.log_e >= math.log(self._largest / self._alpha_share):
+            return True
+        return self._is_money(key) and counts.treatment_only >= MIN_ERRORS and not counts.noise
+
+    def in_doubt(self, key: Field) -> bool:
+        """It may be noise, and may not."""
+        counts = self.fields[key]
+        if not counts.treatment_only or self.fails(key):
+            return False
+        if self._is_money(key) and not counts.noise:
+            return True
+        discordant = counts.treatment_only + counts.control_only
+        return binomial_at_least(counts.treatment_only, discordant, 0.5) < DOUBT_P
+
+    def _is_money(self, key: Field) -> bool:
+        return key.never_ignored and not (key.path == STATUS and self.fields[key].server_errors)
+
+    def failing(self) -> list[Field]:
+        """What fails, the gravest first."""
+        return sorted((key for key in self.fields if self.fails(key)), key=self._gravity)
+
+    def doubtful(self) -> list[Field]:
+        return sorted((key for key in self.fields if self.in_doubt(key)), key=self._gravity)
+
+    def noisy(self) -> list[str]:
+        """Paths on which legacy does not agree with itself, and that a person may accept as noise."""
+        known = {key.path for key, counts in self.fields.items() if counts.noise and not key.never_ignored}
+        return sorted(known - {key.path for key in (*self.failing(), *self.doubtful())})
+
+    def _gravity(self, key: Field) -> tuple[bool, bool, bool, int, str]:
+        """Money first, then what was asked plainly, then what a client trips over, then by how often."""
+        seldom = -self.fields[key].treatment_only
+        return (not self._is_money(key), bool(key.via), key.kind is Kind.FORMAT, seldom, f"{key.operation} {key.path}")
+
+
+def is_server_error(difference: Difference) -> bool:
+    """True for an HTTP status of 500 and above, on whichever side."""
+    statuses = [int(word) for word in difference.detail.split() if word.isdigit()]
+    return difference.path == STATUS and any(status >= SERVER_ERRORS for status in statuses)
+
+
+def in_phase(record: ProbeRecord, kind: PhaseKind | None) -> ProbeRecord:
+    """The conversation as it counts there: in a crash a failing answer is no difference, its budget pays for it."""
+    if kind is not PhaseKind.CRASH or not any(map(is_server_error, (*record.treatment, *record.control))):
+        return record
+    return replace(record, void="failing answers in a crash", treatment=(), control=())
