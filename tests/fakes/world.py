@@ -132,6 +132,7 @@ class FakeRunning:
     fails: Callable[[Side, int], bool]
     changed: Callable[[Events], Events] = lambda events: events  # a fault of the load's own, for tests
     reported: Callable[[LoadReport], LoadReport] = lambda report: report  # a lie about itself
+    rate_per_s: float = RATE_PER_S
     started_ns: int = 0
     made: int = 0
     with_triples: bool = False
@@ -160,7 +161,7 @@ class FakeRunning:
 
     def _make(self) -> None:
         """What was due by now, of pairs and of extra load."""
-        due = int((self.clock.now_ns() - self.started_ns - self.delayed_ns) / 1e9 * RATE_PER_S)
+        due = int((self.clock.now_ns() - self.started_ns - self.delayed_ns) / 1e9 * self.rate_per_s)
         if self.silent or self.dead or due <= self.made:
             return
         self.waiting.append(self.changed(self._events(np.arange(self.made, due))))
@@ -186,7 +187,7 @@ class FakeRunning:
         sides = (Side.LEGACY, Side.CLUSTER, Side.WEIGHTED)
         events = np.zeros(len(pairs) * len(sides), EVENT_DTYPE)
         events["pair"], events["side"] = np.repeat(pairs, len(sides)), np.tile(sides, len(pairs))
-        intended_ns = self.started_ns + self.delayed_ns + (events["pair"] * (1e9 / RATE_PER_S)).astype(np.int64)
+        intended_ns = self.started_ns + self.delayed_ns + (events["pair"] * (1e9 / self.rate_per_s)).astype(np.int64)
         events["intended_ns"], events["sent_ns"], events["ended_ns"] = intended_ns, intended_ns, intended_ns + 5_000_000
         for event in events:
             pair, side, t_ns = int(event["pair"]), Side(event["side"]), int(event["intended_ns"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +46,14 @@ def gate(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
     monkeypatch.setattr(opening, "scope_of", lambda target: "lab:1:1")
     monkeypatch.setattr("shiftproof.gate.undo.scope_of", lambda target: "lab:1:1")
     monkeypatch.setitem(HANDLERS, "synthetic", "fakes.world:clean")
+    monkeypatch.setitem(HANDLERS, "weights", "fakes.world:put_back")
     monkeypatch.setattr(opening, "require_whole", lambda target: None)
     monkeypatch.setattr(opening, "FULL", SMALL)
     for place, seconds in WAITS.items():
         monkeypatch.setattr(f"shiftproof.gate.{place}", seconds)
     monkeypatch.setattr(preflight, "_probe", lambda settings, side: f"{side}-1")
 
-    def run(*arguments: str, suites: str = "suites", **request: Any) -> Outcome:
+    def run(*arguments: str, suites: str = "suites", plugins: Sequence[object] = (), **request: Any) -> Outcome:
         wanted = Request(
             "payments", 25, infra_dir=_patient_platform(tmp_path), run_dir=tmp_path / "run", seed=1, **request
         )
@@ -60,7 +61,8 @@ def gate(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
         options = ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:locust"]
         options += ["-o", "addopts=--import-mode=importlib"]
         given = ["--shiftproof-service", "payments", "--shiftproof-to", "25"]
-        pytest.main([str(ROOT / suites) if suites == "suites" else suites, *options, *given, *arguments], [plugin])
+        where = str(ROOT / suites) if suites == "suites" else suites
+        pytest.main([where, *options, *given, *arguments], [plugin, *plugins])
         return plugin.outcome
 
     return run

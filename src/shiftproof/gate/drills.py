@@ -12,7 +12,7 @@ from shiftproof.gate.traffic import TrafficShare
 from shiftproof.ports import Clock, Cluster, Experiment, Faults, Router, Weights
 
 STEADY_WITHIN_S = 60.0
-LEAD_S = 1.0  # of traffic before a rollback
+LEAD_S = 1.0  # of traffic before weights change
 
 
 class ClusterDrills:
@@ -68,6 +68,8 @@ class RouterDrills:
 
     def shift(self) -> None:
         """To the step's target weight; ends when traffic was seen to follow. Raises ServiceFault when it never does."""
+        if self._phases.current is not None:
+            self._clock.sleep(LEAD_S)  # of clients who are somewhere already: a shift has to move those, too
         self._write("shift", self.from_pct, self.to_pct)
 
     def roll_back(self) -> None:
@@ -92,6 +94,7 @@ class RouterDrills:
                 # None says that it was seen not to follow; where nobody could tell, there is no such fact.
                 phase.facts.update(seconds=followed.seconds, from_pct=from_pct, to_pct=to_pct)
         if followed.seconds is not None:
+            self._await_clients(from_pct, to_pct, began_ns)
             return
         seen = f"{followed.cluster} of {followed.answered} weighted requests went to the cluster side"
         if not followed.stayed:
@@ -102,6 +105,13 @@ class RouterDrills:
             f"{what}: the weights were written and read back as {to_pct}%, but traffic did not follow within "
             f"{self._deadline_s:.0f} s: {seen}"
         )
+
+
+    def _await_clients(self, from_pct: int, to_pct: int, began_ns: int) -> None:
+        """Where clients carry cookies, watch them until they have followed too, or have not in time; judges say which."""
+        if not self._traffic.cookies_since(began_ns):
+            return
+        self._traffic.wait_for(from_pct, to_pct, began_ns, self._deadline_s + LEAD_S, with_cookies=True)
 
 
 class ChaosDrills:
@@ -128,3 +138,5 @@ class ChaosDrills:
             raise FaultError(f"{experiment.name}: {result.problem}")
         if result.service_problem is not None:
             raise ServiceFault(f"{experiment.name}: {result.service_problem}")
+        if not result.victims:
+            raise FaultError(f"{experiment.name}: it names no victim, so nothing shows that anything was broken")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shiftproof.model.event import Events, Failure, Side
+from shiftproof.errors import FaultError
+from shiftproof.model.event import WITH_COOKIES, Events, Failure, Side
 from shiftproof.ports import Clock
 
 NAMES_LOOKBACK_S = 30.0  # pods come and go; who answered for the cluster is learnt over this long
@@ -36,15 +37,19 @@ class TrafficShare:
     """Share of weighted requests that the cluster side answered.
 
     A server belongs to the cluster when pinned `cluster` requests were answered by it; so no naming rule is assumed.
+    Weights alone direct the requests that carry no cookie; what clients with cookies do is looked at apart.
     """
 
     def __init__(self, events_since: Callable[[int], Events], clock: Clock) -> None:
         self._events_since = events_since
         self._clock = clock
 
-    def wait_for(self, from_pct: int, to_pct: int, since_ns: int, deadline_s: float) -> Followed:
+    def wait_for(
+        self, from_pct: int, to_pct: int, since_ns: int, deadline_s: float, *, with_cookies: bool = False
+    ) -> Followed:
         """Wait until traffic goes by `to_pct` and no more by `from_pct`, at most `deadline_s`.
 
+        with_cookies: look at the requests that carried cookies, and not at those that carried none.
         Page's CUSUM of the log-likelihood ratio of the two shares (Page 1954): it finds the change whenever it came,
         and is not fooled by what still went the old way before it.
         """
@@ -52,6 +57,7 @@ class TrafficShare:
         while True:
             self._clock.sleep(0.1)
             events = self._answered(Side.WEIGHTED, since_ns)
+            events = events[((events["flags"] & WITH_COOKIES) > 0) == with_cookies]
             on_cluster = self._on_cluster(events)
             seen = int(on_cluster.sum()), len(events)
             evidence = _evidence(on_cluster, from_pct, to_pct)
@@ -60,6 +66,11 @@ class TrafficShare:
                 return Followed(_followed_after_s(events, on_cluster, to_pct, since_ns, change), False, *seen)
             if self._clock.now_ns() > give_up_ns:
                 return Followed(None, bool(len(evidence) and evidence[-1] < -SURE), *seen)
+
+    def cookies_since(self, since_ns: int) -> bool:
+        """Whether any weighted request since then carried cookies."""
+        events = self._answered(Side.WEIGHTED, since_ns)
+        return bool((events["flags"] & WITH_COOKIES).any())
 
     def wait_for_any(self, since_ns: int, least_s: float, deadline_s: float) -> None:
         """Wait `least_s`, and on until a weighted request was answered by the cluster side, at most `deadline_s`."""
@@ -79,6 +90,8 @@ class TrafficShare:
     def _on_cluster(self, events: Events) -> npt.NDArray[np.bool_]:
         lookback_ns = self._clock.now_ns() - int(NAMES_LOOKBACK_S * 1e9)
         names = np.unique(self._answered(Side.CLUSTER, lookback_ns)["served_by"])
+        if np.isin(self._answered(Side.LEGACY, lookback_ns)["served_by"], names).any():
+            raise FaultError("a server answered requests pinned to legacy and to cluster: who got which cannot be told")
         return np.isin(events["served_by"], names)
 
 
