@@ -11,7 +11,7 @@ from shiftproof.errors import ClearFail
 from shiftproof.judge import LiveJudge, PhaseCount, make_case
 from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import History, PhaseKind
-from shiftproof.model.platform import Objectives
+from shiftproof.model.platform import Latency, Objectives
 from shiftproof.testing import RunBuilder, clean_run
 
 _S = 1_000_000_000
@@ -145,7 +145,7 @@ def test_a_new_side_that_is_slow_is_decided_while_it_is() -> None:
     run = clean_run().slow(Side.CLUSTER, "deploy", seconds=7, latency_ms=900, share=0.9)
     for repeat in (2, 3):
         run.slow(Side.CLUSTER, "deploy", repeat=repeat, seconds=7, latency_ms=900, share=0.9)
-    live = LiveJudge(Objectives())
+    live = LiveJudge(Objectives(latency=Latency(tail_ratio=10)))
     decided = told(run.build(), live)
     assert decided is not None
     assert live.decided is not None
@@ -164,3 +164,16 @@ def test_both_sides_slow_is_not_the_new_sides_fault() -> None:
 def test_what_the_budget_of_a_crash_covers_is_not_slow() -> None:
     run = clean_run().slow(Side.CLUSTER, "node-loss", after_s=1.6, seconds=7, latency_ms=1500)
     assert told(run.build(), LiveJudge(Objectives())) is None
+
+
+def test_a_tail_far_beyond_the_old_sides_is_decided_while_the_run_goes() -> None:
+    run = clean_run()
+    for repeat in (1, 2, 3):
+        run.slow(Side.CLUSTER, "deploy", repeat=repeat, seconds=7, latency_ms=300, share=0.2)
+    live = LiveJudge(Objectives())
+    decided = told(run.build(), live)
+    assert decided is not None
+    assert live.decided is not None
+    assert live.decided.claim == "latency"
+    assert "its tail is too slow" in live.decided.reason
+    assert decided < run.find("pod-delete").start_ns + 5 * _S

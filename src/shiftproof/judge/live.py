@@ -15,10 +15,9 @@ import numpy as np
 
 from shiftproof.errors import ClearFail
 from shiftproof.judge.change import loses_by_change
-from shiftproof.judge.live_latency import SlowSeconds, shares_of
+from shiftproof.judge.live_latency import LiveLatency, SlowPhase
 from shiftproof.judge.outages import JOIN_NS
 from shiftproof.judge.sequential import MIN_ERRORS, excess_p, mcnemar_log_e, split_alpha
-from shiftproof.judge.words import percent
 from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import Budget, PhaseKind
 from shiftproof.model.platform import Objectives
@@ -69,10 +68,7 @@ class _Tally:
     both_failed: int = 0
     tested: list[int] = field(default_factory=lambda: [0, 0])  # treatment-only, control-only, less budget windows
     lost_in_window: list[int] = field(default_factory=list)  # sending times
-    slow: SlowSeconds = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.slow = SlowSeconds(self.start_ns, triple=self.kind.treatment is Side.WEIGHTED)
+    slow: SlowPhase | None = None
 
     def count(self) -> PhaseCount:
         return PhaseCount(self.name, self.repeat, self.pairs, self.attributed, self.control_only, self.both_failed)
@@ -104,7 +100,7 @@ class LiveJudge:
         self._objectives = objectives
         self._alpha_share = split_alpha(alpha, planned_tests)
         self._threshold = math.log(1 / self._alpha_share)
-        self._slow_ns = round(objectives.latency.threshold_ms * 1e6)
+        self._latency = LiveLatency(objectives.latency, self._alpha_share)
         self._seen_ns = 0
         self._between = _Tally("between phases", PhaseKind.STEADY, 1, 0)
         self._tallies: list[_Tally] = []
@@ -121,7 +117,9 @@ class LiveJudge:
     ) -> None:
         """From start_ns on, intended times belong to this phase. Ends the phase before it if that is still open."""
         self.phase_ends(start_ns)
-        self._tallies.append(_Tally(name, kind, repeat, start_ns, budget if kind is PhaseKind.CRASH else None))
+        slow = self._latency.starts(name, kind, start_ns)
+        budget = budget if kind is PhaseKind.CRASH else None
+        self._tallies.append(_Tally(name, kind, repeat, start_ns, budget, slow=slow))
 
     def action_starts(self, t_ns: int) -> None:
         """The fault or action of the present phase begins: a crash's budget counts from here."""
@@ -148,9 +146,10 @@ class LiveJudge:
         self._seen_ns = max(self._seen_ns, int(ours["intended_ns"].max())) if len(ours) else self._seen_ns
         for tally in touched.values():
             self._decided = self._decided or self._clear_fail(tally)
-        # A phase that has ended may still have seconds to close: the last requests of it come in the next one.
-        for tally in [tally for tally in self._tallies if tally.slow.close(self._seen_ns)]:
-            self._decided = self._decided or self._too_slow(tally)
+        slow = self._latency.look(self._seen_ns)
+        if slow is not None and self._decided is None:
+            phase, reason = slow
+            self._decided = self._fail("latency", next(t for t in self._tallies if t.slow is phase), reason)
         return self._decided
 
     def check(self) -> None:
@@ -197,21 +196,13 @@ class LiveJudge:
         else:
             tally.tested[0] += attributed
             tally.tested[1] += control_only
-            self._count_slow(tally, pending)
+            if tally.slow is not None:
+                took_ms = {
+                    side: (ended_ns - pending.intended_ns) / 1e6 if ok else math.inf
+                    for side, (ok, _, ended_ns) in pending.sides.items()
+                }
+                self._latency.count(tally.slow, pending.intended_ns, took_ms)
         return tally
-
-    def _count_slow(self, tally: _Tally, pending: _Pending) -> None:
-        """A request that failed counts as over the threshold: a quick refusal must not look fast."""
-        over = {
-            side: not ok or ended_ns - pending.intended_ns > self._slow_ns
-            for side, (ok, _, ended_ns) in pending.sides.items()
-        }
-        tally.slow.count(
-            pending.intended_ns,
-            treatment=over[tally.kind.treatment],
-            legacy=over[Side.LEGACY],
-            cluster=over[Side.CLUSTER],
-        )
 
     def _clear_fail(self, tally: _Tally) -> Finding | None:
         t, c = tally.tested
@@ -251,20 +242,6 @@ class LiveJudge:
             return None
         reason = f"{tally.name}: {tally.attributed:,} of {tally.pairs:,} pairs failed on the new side alone."
         return self._fail("availability", tally, reason)
-
-    def _too_slow(self, tally: _Tally) -> Finding | None:
-        """The latency claim's own test, over all phases of this name, as soon as its seconds are enough."""
-        margin = self._objectives.latency.margin
-        same = [other.slow for other in self._tallies if other.name == tally.name]
-        found = shares_of(same, margin, self._alpha_share)
-        if not found.crossing.reached:
-            return None
-        limit = f"{self._objectives.latency.threshold_ms:g} ms"
-        reason = (
-            f"{tally.name}: {percent(found.treatment)} of the new side's requests took over {limit},"
-            f" {percent(found.control)} of the control's (may be {percent(margin)} more), over {found.seconds} s."
-        )
-        return self._fail("latency", tally, reason)
 
     def _over_budget(self, tally: _Tally) -> Finding | None:
         budget = tally.budget

@@ -16,6 +16,7 @@ import numpy as np
 
 from shiftproof.judge.pairing import Floats
 from shiftproof.judge.sequential import Crossing, mean_above
+from shiftproof.judge.words import percent
 from shiftproof.model.platform import Latency
 
 QUANTILE = 0.99
@@ -37,3 +38,13 @@ def mostly_above(difference: Floats, margin: float, alpha: float) -> tuple[int, 
     """(bad seconds, evidence that most are). difference: shares over the limit, treatment less control, by second."""
     bad = difference > margin
     return int(bad.sum()), mean_above(np.where(bad, 1.0, -1.0), 0.0, alpha)
+
+
+def tail_reason(treatment: Floats, control: Floats, bad: int, limit_ms: float, objective: Latency) -> str:
+    """As in "7.5% took over 112 ms (2 times what 99% of the control's keep to at rest), 0.2% on the control; ..."."""
+    ratio = f"{objective.tail_ratio:g} times what 99% of the control's keep to at rest"
+    return (
+        f"{percent(float(treatment.mean()))} took over {limit_ms:.0f} ms ({ratio}),"
+        f" {percent(float(control.mean()))} on the control; more than {percent(objective.margin)} more in {bad}"
+        f" of {len(treatment)} s: its tail is too slow."
+    )

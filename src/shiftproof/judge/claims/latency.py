@@ -19,10 +19,9 @@ from shiftproof.judge.claims.common import budget_window, in_window
 from shiftproof.judge.pairing import Bools, Floats, SideColumns
 from shiftproof.judge.registry import claim
 from shiftproof.judge.sequential import mean_above, mean_below, seconds_to_show_below
-from shiftproof.judge.tail import mostly_above, tail_limit_ms
+from shiftproof.judge.tail import mostly_above, tail_limit_ms, tail_reason
 from shiftproof.judge.words import percent
 from shiftproof.model.history import PhaseKind
-from shiftproof.model.platform import Latency
 from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "latency"
@@ -145,17 +144,8 @@ def _tail(case: Case, name: str, seconds: Seconds, limit_ms: float) -> Iterator[
     if not crossing.reached:
         return
     data = _figures(seconds) | {"tail_limit_ms": limit_ms, "bad_seconds": bad}
-    yield Finding(_NAME, name, Verdict.FAIL, tail_reason(seconds, bad, limit_ms, case.objectives.latency), data)
-
-
-def tail_reason(seconds: Seconds, bad: int, limit_ms: float, objective: Latency) -> str:
-    """As in "7.5% took over 112 ms (2 times what 99% of the control's keep to at rest), 0.2% on the control; ..."."""
-    ratio = f"{objective.tail_ratio:g} times what 99% of the control's keep to at rest"
-    return (
-        f"{percent(float(seconds.treatment.mean()))} took over {limit_ms:.0f} ms ({ratio}),"
-        f" {percent(float(seconds.control.mean()))} on the control; more than {percent(objective.margin)} more in {bad}"
-        f" of {len(seconds)} s: its tail is too slow."
-    )
+    reason = tail_reason(seconds.treatment, seconds.control, bad, limit_ms, case.objectives.latency)
+    yield Finding(_NAME, name, Verdict.FAIL, reason, data)
 
 
 def _all(case: Case, seconds: Seconds) -> Finding:
