@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiftproof.gate.traffic import TrafficShare
-from shiftproof.model.event import EVENT_DTYPE, Events, Side
+from shiftproof.model.event import EVENT_DTYPE, WITH_COOKIES, Events, Side
 
 RATE_PER_S = 150
 LEGACY, POD = 1, 2
@@ -83,3 +83,44 @@ def test_traffic_that_stays_is_hardly_ever_taken_for_following(step: tuple[int, 
     old, new = step
     share, began_ns = _share(lambda _: old, seed)
     assert share.wait_for(old, new, began_ns, 3).seconds is None
+
+
+def _sticky(held_until_s: float) -> tuple[TrafficShare, int, SteppingClock]:
+    """Back to 0%: every fifth request is free and follows at once; of the others one in four is held that long."""
+    clock = SteppingClock()
+    began_ns = clock.now_ns()
+
+    def events_since(since_ns: int) -> Events:
+        count = int((clock.now_ns() - began_ns) / 1e9 * RATE_PER_S)
+        numbers = np.arange(count)
+        events = np.zeros(2 * count, EVENT_DTYPE)
+        for side, rows in ((Side.WEIGHTED, events[:count]), (Side.CLUSTER, events[count:])):
+            rows["side"] = side
+            rows["intended_ns"] = began_ns + (numbers / RATE_PER_S * 1e9).astype(np.int64)
+            rows["served_by"] = POD
+        free = numbers % 5 == 0
+        events[:count]["flags"] = np.where(free, 0, WITH_COOKIES)
+        held = ~free & (numbers % 4 == 0) & (numbers < held_until_s * RATE_PER_S)
+        events[:count]["served_by"] = np.where(held, POD, LEGACY)
+        return events[events["intended_ns"] >= since_ns]
+
+    return TrafficShare(events_since, clock), began_ns, clock
+
+
+def test_clients_that_their_cookies_hold_do_not_hide_that_the_weights_work() -> None:
+    share, began_ns, _ = _sticky(held_until_s=60)
+    followed = share.wait_for(25, 0, began_ns, 10)
+    assert followed.seconds is not None
+    assert followed.seconds < 1
+    assert share.cookies_since(began_ns)
+    held = share.wait_for(25, 0, began_ns, 10, with_cookies=True)
+    assert held.seconds is None
+
+
+@pytest.mark.parametrize(("held_s", "waits_s"), [(0, 1), (3, 4), (60, 11)])
+def test_clients_with_cookies_are_watched_until_the_last_is_back_or_the_time_is_over(
+    held_s: float, waits_s: float
+) -> None:
+    share, began_ns, clock = _sticky(held_until_s=held_s)
+    share.wait_for_last(0, began_ns, 11)
+    assert waits_s <= (clock.now_ns() - began_ns) / 1e9 <= waits_s + 0.5

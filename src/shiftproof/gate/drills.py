@@ -108,10 +108,14 @@ class RouterDrills:
 
 
     def _await_clients(self, from_pct: int, to_pct: int, began_ns: int) -> None:
-        """Where clients carry cookies, watch them until they have followed too, or have not in time; judges say which."""
+        """Where clients carry cookies, watch until they have followed too, or have not in time; judges say which."""
         if not self._traffic.cookies_since(began_ns):
             return
-        self._traffic.wait_for(from_pct, to_pct, began_ns, self._deadline_s + LEAD_S, with_cookies=True)
+        deadline_s = self._deadline_s + LEAD_S
+        if to_pct in (0, 100):
+            self._traffic.wait_for_last(to_pct, began_ns, deadline_s)
+        else:
+            self._traffic.wait_for(from_pct, to_pct, began_ns, deadline_s, with_cookies=True)
 
 
 class ChaosDrills:

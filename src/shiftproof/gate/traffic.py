@@ -14,6 +14,7 @@ from shiftproof.model.event import WITH_COOKIES, Events, Failure, Side
 from shiftproof.ports import Clock
 
 NAMES_LOOKBACK_S = 30.0  # pods come and go; who answered for the cluster is learnt over this long
+WITHOUT_S = 1.0  # without a stray, and none is expected any more
 SURE = math.log(1000)  # evidence of 1,000 to 1
 SURE_OF_CHANGE = math.log(1e6)  # a change may begin at any of some thousand requests, each a chance to be wrong
 STRAY_SHARE = 0.001  # a weight of 0 is taken as this much, so that one stray request is unlikely and not impossible
@@ -71,6 +72,20 @@ class TrafficShare:
         """Whether any weighted request since then carried cookies."""
         events = self._answered(Side.WEIGHTED, since_ns)
         return bool((events["flags"] & WITH_COOKIES).any())
+
+    def wait_for_last(self, to_pct: int, since_ns: int, deadline_s: float) -> None:
+        """Wait until for a second no request with cookies went to the side that is to get none, at most `deadline_s`.
+
+        to_pct: 0 or 100.
+        """
+        give_up_ns = since_ns + int(deadline_s * 1e9)
+        while (now_ns := self._clock.now_ns()) < give_up_ns:
+            events = self._answered(Side.WEIGHTED, max(since_ns, now_ns - int(WITHOUT_S * 1e9)))
+            events = events[(events["flags"] & WITH_COOKIES) > 0]
+            wrong = self._on_cluster(events) == (to_pct == 0)
+            if now_ns - since_ns > WITHOUT_S * 1e9 and not wrong.any():
+                return
+            self._clock.sleep(0.1)
 
     def wait_for_any(self, since_ns: int, least_s: float, deadline_s: float) -> None:
         """Wait `least_s`, and on until a weighted request was answered by the cluster side, at most `deadline_s`."""

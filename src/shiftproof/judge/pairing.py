@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shiftproof.model.event import Events, Failure, Side
+from shiftproof.model.event import WITH_COOKIES, Events, Failure, Side
 from shiftproof.model.history import Phase
 
 Bools = npt.NDArray[np.bool_]
@@ -28,7 +28,8 @@ class SideColumns:
 
     ok: an answer came and was right. sent_ns: when it left (the intended time if it could not be sent).
     ended_ns, latency_ms: 0 and NaN where missing; latency counts from the intended start. served_by: index into
-    History.servers. sent: it left at all (False for NOT_SENT).
+    History.servers. sent: it left at all (False for NOT_SENT). client: number of its account (0: unknown).
+    with_cookies: it carried cookies of an earlier answer.
     """
 
     there: Bools
@@ -40,6 +41,8 @@ class SideColumns:
     sent_ns: Ints
     ended_ns: Ints
     served_by: npt.NDArray[np.uint16]
+    client: npt.NDArray[np.uint16]
+    with_cookies: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,8 @@ def _side(ours: Events, side: Side, row: Ints, intended: Ints) -> SideColumns:
         sent_ns=np.where(sent & (sent_ns > 0), sent_ns, intended),
         ended_ns=ended_ns,
         served_by=column("served_by", np.uint16).astype(np.uint16, copy=False),
+        client=column("client", np.uint16).astype(np.uint16, copy=False),
+        with_cookies=there & ((column("flags", np.uint8).astype(np.uint8) & WITH_COOKIES) > 0),
     )
 
 

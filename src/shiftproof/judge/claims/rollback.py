@@ -1,4 +1,7 @@
-"""Rollback: within its objective, each of the three times, and traffic is seen to be back, not only the weights."""
+"""Rollback: within its objective, each of the three times, and traffic is seen to be back, not only the weights.
+
+Traffic is what the weights alone direct; requests that carried cookies are the claim `stickiness`'s.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,7 @@ def _tried(case: Case, index: int, phase: Phase) -> _Try:
 def _followed(case: Case, index: int, phase: Phase, asked: _Asked) -> _Try:
     """What the traffic says."""
     seen = followed(case, index, phase)
-    back, n = seen.share(seen.after)
+    back, n = seen.share(seen.after & seen.free)
     were, before = seen.share(seen.before)
     seconds = asked.seconds
     if not n:
@@ -97,7 +100,7 @@ def _followed(case: Case, index: int, phase: Phase, asked: _Asked) -> _Try:
         reason = f"{back:,} of {n:,} weighted requests reached the cluster side after it, {asked.to_pct:g}% should"
         return _Try(seconds, Verdict.FAIL, reason)
     if asked.to_pct == 0 and back:
-        last = int(seen.sent_ns[seen.on_cluster & seen.after].max())
+        last = int(seen.sent_ns[seen.on_cluster & seen.after & seen.free].max())
         seconds = max(seconds, (last - phase.action_start_ns) / 1e9)
         if last >= phase.end_ns - _TAIL_NS:
             reason = f"the weights said 0% but the cluster side still got {back:,} of {n:,} weighted requests"

@@ -19,13 +19,16 @@ IMPOSSIBLE = 1e-6
 class Followed:
     """Weighted requests of one phase that were answered by a server we know.
 
-    sent_ns, on_cluster: one each. before: sent before the action began; after: after it ended.
+    sent_ns, on_cluster: one each. before: sent before the action began; after: after it ended. free: the weights alone
+    chose, as no cookie went along that a sticky load balancer could have gone by. client: whose it was (0: unknown).
     """
 
     sent_ns: Ints
     on_cluster: Bools
     before: Bools
     after: Bools
+    free: Bools
+    client: Ints
 
     def share(self, where: Bools) -> tuple[int, int]:
         """(on the cluster side, all)."""
@@ -42,7 +45,14 @@ def followed(case: Case, index: int, phase: Phase) -> Followed:
     served = pairs.weighted.served_by[rows]
     known = pairs.weighted.ok[rows] & (np.isin(served, ours) | np.isin(served, theirs))
     sent = pairs.weighted.sent_ns[rows][known]
-    return Followed(sent, np.isin(served[known], ours), sent < phase.action_start_ns, sent >= phase.action_end_ns)
+    return Followed(
+        sent_ns=sent,
+        on_cluster=np.isin(served[known], ours),
+        before=sent < phase.action_start_ns,
+        after=sent >= phase.action_end_ns,
+        free=~pairs.weighted.with_cookies[rows][known],
+        client=pairs.weighted.client[rows][known].astype(np.int64),
+    )
 
 
 def fits(k: int, n: int, pct: float) -> bool:
