@@ -26,7 +26,7 @@ from shiftproof.model.platform import Platform, Service, Target
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
 
-START_S = 40.0
+START_S = 120.0
 PLATFORM = """
 version: 1
 name: test

@@ -280,13 +280,23 @@ def test_registration_lag_holds_back_coming_and_going(balancer: Balancer, pods: 
 
 
 @pytest.mark.parametrize(
-    "body", ['{"weights_s": -1}', '{"weights_s": "soon"}', "[]", '{"weight_s": 1}', "no", '{"registration_s": 1e9}']
+    "body",
+    [
+        '{"weights_s": -1}',
+        '{"deregistration_s": -1}',
+        '{"weights_s": "soon"}',
+        "[]",
+        '{"weight_s": 1}',
+        "no",
+        '{"registration_s": 1e9}',
+    ],
 )
 def test_bad_lag_is_refused_and_changes_nothing(balancer: Balancer, body: str) -> None:
     answer = httpx.put(f"{balancer.api}/_lab/lag", content=body)
     assert answer.status_code == 400
     assert answer.json()["problem"]
-    assert httpx.get(f"{balancer.api}/_lab/lag").json() == {"weights_s": 0.0, "registration_s": 0.0}
+    held = httpx.get(f"{balancer.api}/_lab/lag").json()
+    assert held == {"weights_s": 0.0, "registration_s": 0.0, "deregistration_s": None}
 
 
 @pytest.mark.parametrize("weight", [1000, -1])
@@ -368,3 +378,46 @@ def _haproxy_pid(balancer: Balancer) -> int:
     from shiftproof.lab.lb.runtime import Runtime
 
     return Runtime(Path(balancer.folder) / "haproxy.sock").pid()
+
+
+def test_clients_stick_to_a_group_and_no_longer_than_said(estate: Estate, balancer: Balancer, pods: MakePod) -> None:
+    """Target group stickiness: the group, not the target; whatever the weights are by then."""
+    pod = pods()
+    balancer.register("cluster", pod)
+    router = connect(balancer.target, balancer.service)
+    set_weights(balancer, "weighted", 100)
+    eventually(lambda: balancer.get("weighted")[1].text == pod.name, "weighted requests on the cluster")
+    assert "set-cookie" not in balancer.get("weighted")[1].headers
+    router.set_stickiness("weighted", 4)
+    eventually(lambda: "set-cookie" in balancer.get("weighted")[1].headers, "a cookie")
+    assert router.weights("weighted") == Weights(0, 100)
+    with httpx.Client(timeout=10) as client:
+        first = balancer.get("weighted", client=client)[1]
+        began = time.monotonic()
+        assert (first.text, first.headers["set-cookie"].split("=")[0]) == (pod.name, "AWSALBTG")
+        set_weights(balancer, "weighted", 0)
+        eventually(lambda: balancer.get("weighted")[1].text.startswith("legacy-"), "others on legacy")
+        stuck = balancer.get("weighted", client=client)[1]
+        assert stuck.text == pod.name
+        assert "set-cookie" not in stuck.headers, "it is not prolonged"
+        assert balancer.get("legacy", client=client)[1].text.startswith("legacy-"), "another rule has its own"
+        eventually(lambda: balancer.get("weighted", client=client)[1].text.startswith("legacy-"), "let go")
+        assert time.monotonic() - began >= 3, "whole seconds are counted"
+        assert len({balancer.get("weighted", client=client)[1].text for _ in range(8)}) == 2, "no target is kept"
+    router.set_stickiness("weighted", 0)
+    eventually(lambda: "set-cookie" not in balancer.get("weighted")[1].headers, "no cookie any more")
+    assert router.stickiness_s("weighted") == 0
+
+
+def test_a_cookie_that_nobody_gave_decides_nothing(balancer: Balancer) -> None:
+    router = connect(balancer.target, balancer.service)
+    router.set_stickiness("weighted", 60)
+    eventually(lambda: "set-cookie" in balancer.get("weighted")[1].headers, "a cookie")
+    for value in ("@payments-cluster", "payments-cluster.9999999999", "5.9999999999", "@nothing.9999999999", "@.x", ""):
+        answer = httpx.get(
+            f"{balancer.entry}/payments",
+            headers={"x-shiftproof-rehearsal": "weighted", "cookie": f"AWSALBTG={value}"},
+            timeout=10,
+        )
+        assert answer.text.startswith("legacy-"), value
+    router.set_stickiness("weighted", 0)

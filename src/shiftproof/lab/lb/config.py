@@ -13,7 +13,7 @@ from pathlib import Path
 
 from shiftproof.errors import LabError
 from shiftproof.lab.lb.desired import Address, Condition, Desired, Group, Rule
-from shiftproof.lab.lb.slots import SHARES
+from shiftproof.lab.lb.slots import GROUP, SHARES, STICKY
 from shiftproof.model.marks import ID_HEADER, REHEARSAL_HEADER
 
 PLACES = tuple(f"s{number}" for number in range(1, 49))
@@ -23,6 +23,8 @@ NOWHERE = Address("127.0.0.1", 1)
 
 OPEN = ".open"
 """Ends the name of a group's second backend, used while none of its targets is healthy: an ALB then fails open."""
+
+STICKY_COOKIE = "AWSALBTG"
 
 CONDITION_FIELDS = ("path-pattern", "http-header", "host-header", "http-request-method")
 
@@ -151,16 +153,39 @@ def _rules(rules: Sequence[Rule], files: Files) -> str:
     for rule in rules:
         mine = f"{{ var(txn.rule) -m str {rule.key} }}"
         if rule.weights:
-            lines.append(f"    http-request set-var(txn.group) rand({SHARES}),map({files.map(rule)}) if {mine}")
+            lines += _draw(files.map(rule), mine)
         else:
             lines.append(f"    http-request return status {rule.status} if {mine}")
     lines += [
+        _STICK,
         f"    use_backend %[var(txn.group)]{OPEN} if {{ var(txn.group),nbsrv eq 0 }}",
         "    use_backend %[var(txn.group)]",
         "    default_backend no-target",
         "",
     ]
     return "\n".join(lines)
+
+
+def _draw(table: Path, mine: str) -> list[str]:
+    """A group by the rule's weights; and whether clients stick, and to which of the rule's groups this one does."""
+    return [
+        f"    http-request set-var(txn.group) rand({SHARES}),map({table}) if {mine}",
+        f"    http-request set-var(txn.sticky_s) str({STICKY}),map({table}) if {mine}",
+        f"    http-request set-var(txn.stuck) req.cook({STICKY_COOKIE}),field(1,.),map({table}) if {mine}",
+    ]
+
+
+# As an ALB: the cookie holds the group and until when; clients keep it for a week, the load balancer decides. Whoever
+# sticks goes on doing so when the weights change, and until the time is over: nothing prolongs it.
+_STICK = f"""    http-request set-var(txn.now) date()
+    acl sticks var(txn.sticky_s) -m int gt 0
+    acl stuck var(txn.left_s) -m int gt 0
+    acl named var(txn.stuck) -m found
+    http-request set-var(txn.left_s) req.cook({STICKY_COOKIE}),field(2,.),sub(txn.now) if sticks named
+    http-request set-var(txn.group) var(txn.stuck) if stuck
+    http-request set-var(txn.until) date(),add(txn.sticky_s) if sticks !stuck
+    http-response add-header Set-Cookie "{STICKY_COOKIE}={GROUP}%[var(txn.group)].%[var(txn.until)]; \
+Expires=%[date(604800),http_date]; Path=/" if {{ var(txn.until) -m found }}"""
 
 
 def _backends(group: Group, taken: Mapping[str, Address]) -> str:

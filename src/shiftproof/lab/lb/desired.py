@@ -43,13 +43,17 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One listener rule. `weights`: (target group name, 0..999) in order; empty for a fixed response of `status`."""
+    """One listener rule. `weights`: (target group name, 0..999) in order; empty for a fixed response of `status`.
+
+    stickiness_s: how long a client keeps the group that it first came to; 0: not at all.
+    """
 
     key: str
     priority: int
     conditions: tuple[Condition, ...]
     weights: tuple[tuple[str, int], ...]
     status: int = 503
+    stickiness_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,13 @@ def _rule(rule: Any, names: Mapping[str, str]) -> Rule:
         conditions=tuple(_condition(condition) for condition in rule.conditions),
         weights=tuple(_weights(action, names)),
         status=status,
+        stickiness_s=_stickiness_s(action),
     )
+
+
+def _stickiness_s(action: Mapping[str, Any]) -> int:
+    held = action.get("ForwardConfig", {}).get("TargetGroupStickinessConfig") or {}
+    return int(held.get("DurationSeconds") or 0) if str(held.get("Enabled")).lower() == "true" else 0
 
 
 def _weights(action: Mapping[str, Any], names: Mapping[str, str]) -> Iterable[tuple[str, int]]:

@@ -147,8 +147,8 @@ class Reconciler:
         for key, rule in weighted.items():
             self._weights.offer(key, rule, now)
         for key, rule in self._weights.due(now, lambda _: self._lag.get().weights_s):
-            if rule.weights != self._rules[key].weights:
-                self._runtime.replace_map(self._files.map(rule), slots.shares(rule.weights))
+            if rule != self._rules[key]:
+                self._runtime.replace_map(self._files.map(rule), slots.entries(rule.weights, rule.stickiness_s))
                 self._rules[key] = rule
                 self._write_map(rule)
 
@@ -156,7 +156,7 @@ class Reconciler:
         """So that a new process starts with it."""
         path = self._files.map(rule)
         path.parent.mkdir(exist_ok=True)
-        lines = [f"{key} {name}\n" for key, name in enumerate(slots.shares(rule.weights))]
+        lines = [f"{key} {value}\n" for key, value in slots.entries(rule.weights, rule.stickiness_s)]
         path.write_text("".join(lines), encoding="utf-8")
 
     def _follow_registrations(self, now: float) -> None:

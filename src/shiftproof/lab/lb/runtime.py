@@ -87,13 +87,13 @@ class Runtime:
         """Into maintenance; what is still in flight is cut, as at the end of a deregistration delay."""
         self._quiet(f"set server {place} state maint", f"shutdown sessions server {place}")
 
-    def replace_map(self, path: Path, values: Sequence[str]) -> None:
-        """All entries of a map (keys 0, 1, 2…) in one step: no request sees half of the old and half of the new."""
+    def replace_map(self, path: Path, entries: Sequence[tuple[str, str]]) -> None:
+        """All entries of a map in one step: no request sees half of the old and half of the new."""
         answer = self.run(f"prepare map {path}")
         version = answer.strip().rpartition(":")[2].strip()
         if not version.isdigit():
             raise LabError(f"HAProxy would not prepare the map {path}: {answer.strip()}")
-        lines = [f"{key} {value}" for key, value in enumerate(values)]
+        lines = [f"{key} {value}" for key, value in entries]
         for chunk in _chunks(lines, size=300):
             payload = "\n".join(chunk)
             self._quiet(f"add map @{version} {path} <<\n{payload}\n")

@@ -37,6 +37,17 @@ def shares(weights: Sequence[tuple[str, int]], total: int = SHARES) -> tuple[str
     return tuple(name for (name, _), count in zip(weights, counts, strict=True) for _ in range(count))
 
 
+STICKY = "sticky"
+GROUP = "@"
+
+
+def entries(weights: Sequence[tuple[str, int]], stickiness_s: int) -> list[tuple[str, str]]:
+    """All that HAProxy looks up for a rule: its shares by number, how long clients stick, and whether a group that a
+    client names is one of the rule's. A group stays one at weight 0: clients that stick to it still go there."""
+    by_number = [(str(number), name) for number, name in enumerate(shares(weights))]
+    return [*by_number, (STICKY, str(stickiness_s)), *((f"{GROUP}{name}", name) for name, _ in weights)]
+
+
 class Stage(Enum):
     """Where a target is in its life. Healthy or not is HAProxy's to say, once it is past INITIAL."""
 
