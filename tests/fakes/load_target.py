@@ -140,7 +140,7 @@ async def _read(reader: asyncio.StreamReader, connection: int) -> Arrival | None
     return Arrival(method, path, headers, body, connection)
 
 
-def until(condition: Callable[[], bool], what: str, deadline_s: float = 30) -> None:
+def until(condition: Callable[[], bool], what: str, deadline_s: float = 90) -> None:
     """Wait for a condition; a test that needs it fails when it does not come."""
     end = time.monotonic() + deadline_s
     while not condition():

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from fakes.load_target import OPERATIONS, LoadTarget, Start
 
-from shiftproof.adapters.locust import LocustLoad, RunningLocust
+from shiftproof.adapters.locust import LocustLoad, RunningLocust, child
 from shiftproof.ports import LoadPlan
 
 
@@ -43,10 +43,10 @@ def service(target: LoadTarget) -> Iterator[LoadTarget]:
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
     thread.start()
-    started.result(10)
+    started.result(60)
     yield made
     stop.set()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -64,6 +64,13 @@ def plan(service: LoadTarget) -> LoadPlan:
         max_seconds=60,
         anchor_ns=time.time_ns() - time.monotonic_ns(),
     )
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy with other tests may need long to start a child; none of them is about that."""
+    monkeypatch.setattr(child, "FIRST_RECORD_S", 90.0)
+    monkeypatch.setattr(child, "ORDER_S", 60.0)
 
 
 @pytest.fixture

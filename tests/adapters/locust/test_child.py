@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -66,6 +67,71 @@ def test_records_that_are_missing_are_noticed(service: LoadTarget, start: Start)
     assert report.problem is not None
     assert "missing from the record" in report.problem
     assert report.recorded == report.locust_requests - 3
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_noticed_at_once(service: LoadTarget, start: Start) -> None:
+    load = start()
+    until(lambda: load.events_path.stat().st_size > 40 * EVENT_DTYPE.itemsize, "40 records")
+    os.kill(load.pid, signal.SIGSTOP)
+    assert len(load.new_events()) >= 40
+    os.truncate(load.events_path, EVENT_DTYPE.itemsize)
+    with pytest.raises(LoadError, match="cut short"):
+        load.new_events()
+    load.events_path.unlink()
+    with pytest.raises(LoadError, match="are gone"):
+        load.new_events()
+    os.kill(load.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["", "{", "[]", "{}", '{"reason": "told", "problem": null}', "null", b"\xff\xfe".decode("latin-1")],
+    ids=["empty", "half", "list", "nothing", "no-figures", "null", "no-text"],
+)
+def test_an_account_that_cannot_be_understood_is_none(
+    service: LoadTarget, start: Start, tmp_path: Path, told: str
+) -> None:
+    load = start()
+    load._end()
+    (tmp_path / "load-pairs.json").write_text(told, encoding="latin-1")
+    report = load.stop()
+    assert not report.finished
+    assert report.problem == "the load ended, and its own account of that is missing or cannot be understood"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"scheduled": 10**6}, "missing from the record"),
+        ({"recorded": 1}, "missing from the record"),
+        ({"locust_requests": 10**6}, "missing from the record"),
+        ({"locust_failures": 3}, "Locust counted 3 failures"),
+        ({"probes": 7}, "probes are missing"),
+        ({"late": "none"}, "cannot be understood"),
+        ({"scheduled": True}, "cannot be understood"),
+        ({"problem": "the disk is full"}, "the disk is full"),
+        ({"reason": "limit"}, "longest time"),
+    ],
+)
+def test_an_account_that_lies_is_found_out(
+    service: LoadTarget, start: Start, tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    load = start()
+    load._end()
+    path = tmp_path / "load-pairs.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    problem = load.stop().problem
+    assert problem is not None
+    assert said in problem
+
+
+def test_names_of_servers_that_are_gone_are_noticed(service: LoadTarget, start: Start, tmp_path: Path) -> None:
+    load = start()
+    until(lambda: load.events_path.stat().st_size > 40 * EVENT_DTYPE.itemsize, "40 records")
+    (tmp_path / "servers-pairs.txt").unlink()
+    problem = load.stop().problem
+    assert problem is not None
+    assert "a server without a name" in problem
 
 
 def test_a_child_ended_by_a_signal_did_not_finish(service: LoadTarget, start: Start) -> None:

@@ -30,6 +30,7 @@ ORDER_S = 5.0
 STOP_SPARE_S = 10.0  # beyond the time-out of what is in flight
 POLL_S = 0.02
 
+_FIGURES = ("scheduled", "recorded", "locust_requests", "locust_failures", "late", "probes")
 _ENDED = {
     "limit": "the load ended by itself, after its longest time of {max_seconds:.0f} s, before it was told to",
     "signal": "the load was told to end by a signal that was not ours",
@@ -193,15 +194,17 @@ class RunningLocust:
     def _own_report(self) -> dict[str, Any] | None:
         try:
             report = json.loads(self._report_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return None
-        return report if isinstance(report, dict) else None
+        return report if isinstance(report, dict) and _is_account(report) else None
 
     def _death(self) -> str:
         """How the child ended, in words, with its last line."""
         code = self._process.poll()
         if code is None:
             return "it is still running but silent"
+        if code == 0:
+            return "the load ended, and its own account of that is missing or cannot be understood"
         if code < 0:
             return f"the load was killed by {signal.Signals(-code).name}"
         last = self._last_line()
@@ -259,6 +262,13 @@ def _spawn(arguments: list[str], run_dir: Path, name: str) -> subprocess.Popen[b
 
 def _jsonable(plan: LoadPlan) -> Mapping[str, Any]:
     return {**asdict(plan), "operations": [dict(operation) for operation in plan.operations]}
+
+
+def _is_account(report: Mapping[str, Any]) -> bool:
+    """Whether a child's report says all that it has to, so that nothing is taken for what it is not."""
+    figures = [report.get(name) for name in _FIGURES]
+    known = all(isinstance(figure, int) and not isinstance(figure, bool) for figure in figures)
+    return known and isinstance(report.get("reason"), str) and isinstance(report.get("problem"), str | None)
 
 
 def _late(events: Events) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -35,12 +36,22 @@ class Tail:
         self._offset = 0
 
     def new(self) -> Events:
-        """Records since the last call, in the order written. A file that is not there yet has none."""
+        """Records since the last call, in the order written. A file that is not there yet has none.
+
+        Raises LoadError when it lost what was read before: what comes next would be read at the wrong place.
+        """
         try:
             with self._path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                if size < self._offset:
+                    raise LoadError(
+                        f"the events of the load were cut short: {self._path.name} is {size} bytes long now"
+                    )
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
+            if self._offset:
+                raise LoadError(f"the events of the load are gone: {self._path.name}") from None
             return no_events()
         whole = len(data) - len(data) % EVENT_DTYPE.itemsize
         self._offset += whole
