@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from shiftproof.model.event import Events, Failure, no_events
-from shiftproof.model.history import CustomersReport
+from shiftproof.model.history import CustomersReport, LoadReport
 from shiftproof.ports import Load, LoadPlan, RunningLoad
 
 JOIN_NS = 1_000_000_000  # failures closer than this are one outage
+LATE_SHARE = 0.05  # of its requests may leave late: while the observer stood still, nobody looked
 
 
 class CustomersLoad:
@@ -40,7 +41,8 @@ class CustomersLoad:
         """End the load. Safe to call twice, after a crash, and when it never started."""
         if self._running is not None and not self._stopped:
             self._stopped = True
-            self._problem = self._running.stop().problem
+            account = self._running.stop()
+            self._problem = account.problem or _late(account)
 
     def report(self) -> CustomersReport:
         """What customers saw so far."""
@@ -52,6 +54,12 @@ class CustomersLoad:
             problem = "the customers' load died"
         failed = int(np.count_nonzero(self._events["failure"] != Failure.NONE))
         return CustomersReport(len(self._events), failed, outages_of(self._events), problem)
+
+
+def _late(account: LoadReport) -> str | None:
+    if account.late <= LATE_SHARE * account.recorded:
+        return None
+    return f"{account.late:,} of its {account.recorded:,} requests left more than 20 ms late: it stood still meanwhile"
 
 
 def outages_of(events: Events) -> tuple[tuple[int, int, int], ...]:

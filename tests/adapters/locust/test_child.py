@@ -247,6 +247,24 @@ def test_customers_are_on_their_own_rule_and_counted_on_their_own(
     assert np.diff(events["intended_ns"]).std() > 1_000_000  # customers do not come on the beat
 
 
+def test_an_observer_that_stood_still_is_a_problem(service: LoadTarget, plan: LoadPlan, tmp_path: Path) -> None:
+    """It makes up for what it missed, so its requests are all there: late, when all was well again."""
+    customers = CustomersLoad(LocustLoad(), replace(plan, customers=True), tmp_path)
+    customers.start()
+    try:
+        until(lambda: customers.report().requests >= 10, "10 requests")
+        before = customers.report().requests
+        os.kill(customers._running.pid, signal.SIGSTOP)  # type: ignore[union-attr]
+        time.sleep(1)  # long enough for 50 requests to be due
+        os.kill(customers._running.pid, signal.SIGCONT)  # type: ignore[union-attr]
+        until(lambda: customers.report().requests >= before + 60, "those that were due meanwhile")
+    finally:
+        customers.stop()
+    problem = customers.report().problem
+    assert problem is not None
+    assert "it stood still meanwhile" in problem
+
+
 def test_customers_that_die_are_a_problem(service: LoadTarget, plan: LoadPlan, tmp_path: Path) -> None:
     customers = CustomersLoad(LocustLoad(), replace(plan, customers=True, max_seconds=0.5), tmp_path)
     customers.start()
