@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,17 +129,17 @@ def read_campaign(folder: Path) -> Campaign:
     Raises SetupError when it cannot be read, or is damaged elsewhere.
     """
     path = folder / STATE_FILE
-    lines = _lines(path)
-    number = 0
+    lines = _whole_lines(path)
+    number = 1
     try:
-        number, first = next(lines)
+        first = json.loads(lines[0])
         campaign = Campaign(folder, first["asked"], first["fingerprint"], first["started_at"])
         open_turn: str | None = None
-        for number, line in lines:  # noqa: B007 (the last number is said below)
-            open_turn = _take_in(campaign, line, open_turn)
-    except (KeyError, TypeError, ValueError, StopIteration) as error:
+        for number, text in enumerate(lines[1:], start=2):  # noqa: B007 (said below)
+            open_turn = _take_in(campaign, json.loads(text), open_turn)
+    except (LookupError, TypeError, ValueError) as error:
         said = f"{type(error).__name__}: {error}"
-        raise SetupError(f"{path}:{number + 1}: is no line of a state file: {said}", hint=FRESH) from error
+        raise SetupError(f"{path}:{number}: is no line of a state file: {said}", hint=FRESH) from error
     campaign.cut_short += open_turn is not None
     return campaign
 
@@ -172,15 +172,13 @@ def _asked_in(path: Path) -> Any:
         return None
 
 
-def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """(number from 0, line); raises ValueError for one that is no JSON, SetupError when the file cannot be read."""
+def _whole_lines(path: Path) -> list[bytes]:
+    """Less half a line at the end. Raises SetupError when the file cannot be read."""
     try:
         text = path.read_bytes()
     except OSError as error:
         raise SetupError(f"cannot read {path}: {error.strerror}", hint=FRESH) from error
-    whole = text[: text.rfind(b"\n") + 1]
-    for number, line in enumerate(whole.splitlines()):
-        yield number, json.loads(line)
+    return text[: text.rfind(b"\n") + 1].splitlines()
 
 
 def _write_line(path: Path, line: Mapping[str, Any]) -> None:

@@ -1,0 +1,141 @@
+"""A gate and a platform made of files, for tests of `sensitivity`: nothing is planted, and each gate takes no time.
+
+    python -m fakes.sensitivity FOLDER [--fresh]     # what `shiftproof sensitivity` does, in that world
+
+`script.json` in the folder says what each gate does, by the defect's name: see `Script`, and sensitivity_gate.py, which
+does it. `calls.log` says what happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from shiftproof.errors import ShiftproofError
+from shiftproof.gate.signals import ends_as_interrupted
+from shiftproof.sensitivity.attempts import OtherRule
+from shiftproof.sensitivity.document import last_line
+from shiftproof.sensitivity.gates import GateCommand, Gates
+from shiftproof.sensitivity.normal import Look
+from shiftproof.sensitivity.plan import KnownDefect, make_turns
+from shiftproof.sensitivity.run import Asked, Parts, Result, Sensitivity
+from shiftproof.sensitivity.view import PlainView, print_summary
+
+FINGERPRINT = {"src": "1", "infra": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What one gate does. exit None: as its verdict asks. waits: until the file `go` is there. spoils: leaves the
+
+    platform with this fact changed. planted: what its verdict file claims to have planted, None for the truth.
+    """
+
+    verdict: str | None = "PASS"
+    claims: tuple[str, ...] = ()
+    exit: int | None = None
+    load_s: float = 12.5
+    says: str = ""
+    waits: bool = False
+    spoils: str = ""
+    planted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The folder in which it all happens."""
+
+    folder: Path
+    expects: Mapping[str, str] = field(default_factory=lambda: {"hole": "outage", "leak": "latency"})
+    clean: int = 1
+    repeat: int = 1
+
+    def write(self, **scripts: Script) -> None:
+        """What each gate does from now on."""
+        made = {name: asdict(script) for name, script in scripts.items()}
+        (self.folder / "script.json").write_text(json.dumps(made))
+        if not (self.folder / "platform.json").exists():
+            self.platform_is({"weights": "100"})
+
+    def platform_is(self, facts: Mapping[str, str], *problems: str, scope: str = "lab:1") -> None:
+        look = {"scope": scope, "facts": facts, "problems": problems}
+        (self.folder / "platform.json").write_text(json.dumps(look))
+
+    @property
+    def calls(self) -> list[str]:
+        path = self.folder / "calls.log"
+        return path.read_text().splitlines() if path.exists() else []
+
+    @property
+    def reports(self) -> Path:
+        return self.folder / "reports"
+
+    def asked(self, fingerprint: Mapping[str, str] | None = None) -> Asked:
+        defects = [
+            KnownDefect(name, f"A {name}", "somewhere#1", claim, f"defects/{name}.yaml", hashlib.sha256().hexdigest())
+            for name, claim in self.expects.items()
+        ]
+        turns = make_turns(defects, self.clean, self.repeat)
+        return Asked("payments", 25, turns, FINGERPRINT if fingerprint is None else fingerprint, self.reports)
+
+    def parts(self) -> Parts:
+        program = (sys.executable, "-I", str(Path(__file__).with_name("sensitivity_gate.py")), str(self.folder))
+        command = GateCommand("payments", 25, Path("infra"), program)
+        return Parts(
+            gates=lambda folder: Gates(command, folder),
+            platform=FilePlatform(self.folder),
+            others=lambda run_dir: (OtherRule("argo-rollouts", "documented", "PASS", 60.0, run_dir.name),),
+            about=lambda: ({"cores": "2"}, {"shiftproof": "0"}),
+            sleep=lambda seconds: time.sleep(min(seconds, 0.05)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlatform:
+    """platform.json is what it looks like."""
+
+    folder: Path
+
+    def wait_free(self, note: Any) -> None:
+        """Nobody else is here."""
+
+    def recover(self, note: Any) -> None:
+        with (self.folder / "calls.log").open("a") as file:
+            file.write("recover\n")
+
+    def look(self) -> Look:
+        found = json.loads((self.folder / "platform.json").read_text())
+        return Look(found["scope"], found["facts"], tuple(found["problems"]))
+
+
+def run_in(world: World, console: Console, *, fresh: bool = False, fingerprint: Any = None) -> int:
+    """As the command does it; returns its exit code."""
+
+    def tell(result: Result) -> None:
+        print_summary(console, result.summary, last_line(result.summary), str(result.folder))
+
+    with ends_as_interrupted():
+        asked = world.asked(fingerprint)
+        return Sensitivity(asked, world.parts(), PlainView(console)).run(fresh=fresh, ended=tell).summary.exit_code
+
+
+def main(words: list[str]) -> int:
+    try:
+        return run_in(World(Path(words[0])), Console(highlight=False), fresh="--fresh" in words)
+    except ShiftproofError as error:
+        print(f"shiftproof: {error.one_line()}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("shiftproof: interrupted", file=sys.stderr)
+    return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

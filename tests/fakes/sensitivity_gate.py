@@ -1,0 +1,67 @@
+"""The child of fakes.sensitivity: `FOLDER gate payments --to 25 --infra infra --json FILE [--defect FILE]`.
+
+It imports nothing of ours, so that a test may run many.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+EXITS = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2}
+
+
+def call(folder: Path, words: str) -> None:
+    with (folder / "calls.log").open("a") as file:
+        file.write(f"{words}\n")
+
+
+def claim(name: str, verdict: str) -> dict[str, Any]:
+    return {"name": name, "phase": "deploy", "verdict": verdict, "reason": f"it said {verdict}", "data": {}}
+
+
+def verdict_of(script: dict[str, Any], name: str, run_dir: Path) -> dict[str, Any]:
+    claims = [claim(one, "FAIL") for one in script["claims"]]
+    claims += [claim("sufficiency", "INCONCLUSIVE")] if script["verdict"] == "INCONCLUSIVE" else []
+    return {
+        "verdict": script["verdict"],
+        "claims": claims,
+        "requests": {"pairs": 100, "failed": 2, "attributed": 1},
+        "customers": {"requests": 10, "failed": 0},
+        "run": {"defect": script["planted"] or (None if name == "clean" else name), "load_s": script["load_s"]},
+        "run_dir": str(run_dir),
+    }
+
+
+def main(folder: Path, words: list[str]) -> int:
+    options = dict(zip(words[2::2], words[3::2], strict=True))
+    name = Path(options["--defect"]).stem if "--defect" in options else "clean"
+    script = json.loads((folder / "script.json").read_text())[name]
+
+    def put_back(*_: Any) -> None:
+        call(folder, f"put back {name}")
+        sys.exit(3)
+
+    signal.signal(signal.SIGTERM, put_back)
+    call(folder, f"gate {name} {os.getpid()}")
+    while script["waits"] and not (folder / "go").exists():
+        time.sleep(0.02)
+    if script["spoils"]:
+        look = {"scope": "lab:1", "facts": {"weights": script["spoils"]}, "problems": []}
+        (folder / "platform.json").write_text(json.dumps(look))
+    print(script["says"])
+    if script["verdict"] is None:
+        if script["exit"] is not None and script["exit"] < 0:
+            os.kill(os.getpid(), -script["exit"])
+        return 3
+    verdict = verdict_of(script, name, folder / "reports" / f"20260101-000000-payments-{name}")
+    Path(options["--json"]).write_text(json.dumps(verdict))
+    return EXITS[script["verdict"]] if script["exit"] is None else int(script["exit"])
+
+
+sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -1,0 +1,96 @@
+"""Defects by pattern: all are read before anything is run, and what is wrong is said with its place."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from shiftproof import cli
+from shiftproof.errors import ConfigError, UserError
+from shiftproof.sensitivity.catalogue import find_defects
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working copy's infra and experiments, and an empty state."""
+    shutil.copytree(ROOT / "infra", tmp_path / "infra", ignore=shutil.ignore_patterns("tools", "app"))
+    shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
+    shutil.copytree(ROOT / "suites", tmp_path / "suites")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHIFTPROOF_STATE", str(tmp_path / "state"))
+    return tmp_path
+
+
+def test_a_pattern_is_one_of_names(copy: Path) -> None:
+    found = find_defects("*missing*", Path("infra"), "payments")
+    assert [(defect.id, defect.expects, defect.stem) for defect in found] == [
+        ("missing-secret-key", "deploy", "missing-secret-key")
+    ]
+    assert find_defects("missing-secret-key.yaml", Path("infra"), "payments") == found
+    assert find_defects("experiments/*/missing-*.yaml", Path("infra"), "payments") == found
+
+
+def test_all_files_of_the_catalogue_can_be_read(copy: Path) -> None:
+    found = find_defects("*", Path("infra"), "payments")
+    assert len({defect.id for defect in found}) == len(found) >= 2
+
+
+def test_a_pattern_that_names_none_says_where_it_looked(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["sensitivity", "--defects", "nope*"]) == 3
+    said = capsys.readouterr().err
+    assert "no defect in experiments/defects is named by 'nope*'" in said
+    assert "missing-secret-key" in said
+    with pytest.raises(UserError, match="no file is named by 'x/y"):
+        find_defects("x/y*", Path("infra"), "payments")
+
+
+def test_defects_of_other_services_are_left_out(copy: Path) -> None:
+    with pytest.raises(UserError, match="is of ledger") as none:
+        find_defects("*missing*", Path("infra"), "ledger")
+    assert "payments" in none.value.one_line()
+
+
+def test_a_bad_file_gets_its_line_and_nothing_is_run(
+    copy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shiftproof.sensitivity.run.Sensitivity.run", lambda *_, **__: pytest.fail("it was run"))
+    text = (copy / "experiments/defects/missing-secret-key.yaml").read_text()
+    bad = copy / "experiments/defects/zz-bad.yaml"
+    bad.write_text(text.replace("  - patch:", "  - ptach:"))
+    line = text.splitlines().index("  - patch:") + 1
+    with pytest.raises(ConfigError):
+        find_defects("*", Path("infra"), "payments")
+    assert cli.run(["sensitivity"]) == 3
+    said = capsys.readouterr().err
+    assert f"experiments/defects/zz-bad.yaml:{line}: " in said
+    assert "ptach" in said
+    assert not (copy / "reports").exists()
+
+
+def test_a_dry_run_lists_what_it_would_do_and_does_nothing(copy: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["sensitivity", "--dry-run", "--defects", "*missing*", "--clean", "2"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines[:3]] == ["clean", "missing-secret-key", "clean"]
+    assert "missing-secret-key.yaml, expected claim deploy" in lines[1]
+    assert lines[3].startswith("3 gates, about ")
+    assert lines[3].endswith("; nothing was run")
+    assert not (copy / "reports").exists()
+
+
+def test_a_dry_run_has_no_result_to_write(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["sensitivity", "--dry-run", "--json", "-"]) == 3
+    assert "--json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["--service", "nope"], ["--to", "101"], ["--clean", "-1"], ["--clean", "0", "--repeat", "0"]]
+)
+def test_what_cannot_be_asked_is_said_in_one_line(
+    copy: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert cli.run(["sensitivity", *words]) == 3
+    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,0 +1,95 @@
+"""Its smaller parts: digests, differences, a run's history read back, and whose word counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes.report_runs import failed
+
+from shiftproof.adapters.locust.events import EventTable, write_parquet
+from shiftproof.errors import LoadError, RefusedError
+from shiftproof.gate.notes import write_timeline
+from shiftproof.judge.others import other_rules
+from shiftproof.model.history import Happening, Source
+from shiftproof.sensitivity.fingerprint import refuse_mixing, tree_digest
+from shiftproof.sensitivity.normal import Look, differences
+from shiftproof.sensitivity.rules import others_of, phases_of, read_history
+
+
+def test_a_digest_is_of_names_and_bytes_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    first = tree_digest(tmp_path)
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "a.pyc").write_text("x")
+    (tmp_path / ".hidden").write_text("x")
+    (tmp_path / "left").mkdir()
+    (tmp_path / "left" / "b.yaml").write_text("x")
+    assert tree_digest(tmp_path, frozenset({"left"})) == first
+    (tmp_path / "a.py").rename(tmp_path / "b.py")
+    assert tree_digest(tmp_path, frozenset({"left"})) != first
+    (tmp_path / "b.py").rename(tmp_path / "a.py")
+    (tmp_path / "a.py").write_text("2")
+    assert tree_digest(tmp_path, frozenset({"left"})) != first
+
+
+def test_what_changed_is_named() -> None:
+    refuse_mixing({"src": "1", "infra": "2"}, {"src": "1", "infra": "2"}, "x")
+    with pytest.raises(RefusedError, match="infra, suites changed since"):
+        refuse_mixing({"src": "1", "infra": "2"}, {"src": "1", "infra": "3", "suites": "4"}, "x")
+
+
+def test_differences_are_said_in_words() -> None:
+    look = Look("lab:1", {"a": "1", "b": "3", "d": "4"}, ["node node-1 is cordoned"])
+    assert differences({"a": "1", "b": "2", "c": "1"}, look) == [
+        "node node-1 is cordoned",
+        "b was 2 and is 3",
+        "c is gone",
+        "d is there and was not",
+    ]
+    assert differences(look.facts, replace(look, problems=())) == []
+
+
+def test_a_run_is_read_back_for_others_rules(tmp_path: Path) -> None:
+    _, history, _ = failed(tmp_path)
+    marks = [
+        Happening(t_ns, Source.SHIFTPROOF, kind, subject, "", data)
+        for phase in history.phases
+        for t_ns, kind, subject, data in (
+            (phase.start_ns, "phase.start", f"phase/{phase.name}", {"repeat": phase.repeat, "phase_kind": phase.kind}),
+            (phase.action_start_ns, "action.start", "action/x", {}),
+            (phase.action_end_ns, "action.end", "action/x", {}),
+            (phase.end_ns, "phase.end", f"phase/{phase.name}", {"repeat": phase.repeat}),
+        )
+    ]
+    write_parquet(tmp_path / "events.parquet", EventTable(history.events, history.operations, history.servers))
+    write_timeline(tmp_path / "timeline.jsonl", marks)
+
+    back = read_history(tmp_path)
+    assert (back.events == history.events).all()
+    assert [(one.name, one.kind, one.repeat, one.start_ns, one.end_ns) for one in back.phases] == [
+        (one.name, one.kind, one.repeat, one.start_ns, one.end_ns) for one in history.phases
+    ]
+    said = others_of(tmp_path)
+    assert {one.rule for one in said} == {"argo-rollouts", "flagger"}
+    assert [one.verdict for one in said] == [one.verdict for one in other_rules(history)]
+
+
+def test_a_run_that_ended_before_any_request_has_nothing_for_others(tmp_path: Path) -> None:
+    assert others_of(tmp_path) == ()
+
+
+def test_a_damaged_run_is_said_to_be_one(tmp_path: Path) -> None:
+    _, history, _ = failed(tmp_path)
+    write_parquet(tmp_path / "events.parquet", EventTable(history.events, history.operations, history.servers))
+    with pytest.raises(LoadError, match="timeline"):
+        others_of(tmp_path)
+    (tmp_path / "timeline.jsonl").write_text("{}\n")
+    with pytest.raises(LoadError, match="timeline"):
+        others_of(tmp_path)
+
+
+def test_a_phase_that_never_ended_is_none() -> None:
+    begin = Happening(1, Source.SHIFTPROOF, "phase.start", "phase/deploy", "", {"repeat": 1, "phase_kind": "graceful"})
+    assert phases_of([begin]) == ()
