@@ -206,6 +206,15 @@ def test_readiness_that_hangs_on_something_shared() -> None:
     assert "must not depend on what all pods share" in found.hint
 
 
+def test_a_watcher_that_hears_of_it_a_moment_later_changes_nothing() -> None:
+    """The load balancer let them all go before we heard why: they did not join late, they left."""
+    run = lost("no-target", target="", failure=Failure.STATUS, status=503)
+    for pod, ip in (("a1", "198.18.1.7"), ("b2", "198.18.2.7"), ("c3", "198.18.1.8")):
+        happen(run, "target.draining", f"target/{ip}:8080", 1.9, LB)
+        happen(run, "pod.not-ready", f"pod/payments-{pod}", 2.6)
+    assert "all 3 pods ceased to be ready" in culprit(run).sentence
+
+
 def test_a_load_balancer_that_fails_open_to_pods_that_are_not_ready() -> None:
     """It asks all when none is healthy: the pod is named, and so is what they all had in common."""
     run = lost("target-status", failure=Failure.STATUS, status=503)
@@ -266,10 +275,10 @@ def test_a_host_of_the_legacy_side_that_was_taken_away_too_early() -> None:
 
 
 def test_what_a_quiet_spell_broke() -> None:
-    run = clean_run().phase("quiet", clean_run().find("deploy").kind, 12)
-    run.fail(Side.CLUSTER, "quiet", after_s=6, seconds=1, at_most=4, target=TARGET, cause="reset-by-target")
+    run = clean_run().phase("quiet-spell", clean_run().find("deploy").kind, 12)
+    run.fail(Side.CLUSTER, "quiet-spell", after_s=6, seconds=1, at_most=4, target=TARGET, cause="reset-by-target")
     history = run.build()
-    start = run.find("quiet").start_ns
+    start = run.find("quiet-spell").start_ns
     kept = (history.events["intended_ns"] < start + 1_000_000_000) | (
         history.events["intended_ns"] >= start + 6_000_000_000
     )

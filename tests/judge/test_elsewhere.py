@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from fakes.judge_cases import not_passed, the
+from fakes.judge_cases import findings_of, not_passed, the
 
 from shiftproof.model.event import Failure, Side
-from shiftproof.model.history import Source
-from shiftproof.model.verdict import Verdict
+from shiftproof.model.history import PhaseKind, Source
+from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.testing import RunBuilder, clean_run
 
 
@@ -43,6 +43,15 @@ def test_a_control_beyond_its_own_objective_proves_nothing() -> None:
 def test_failures_between_phases_are_not_lost() -> None:
     run = clean_run().fail(Side.CLUSTER, "steady", after_s=15.0, seconds=0.5)
     assert the(run, "availability", "between phases").verdict is Verdict.FAIL
+
+
+def test_what_follows_a_decision_is_the_same_incident_and_not_told_again() -> None:
+    """A clear FAIL closes its phase while requests still fail."""
+    run = RunBuilder().phase("deploy", PhaseKind.GRACEFUL, 7).phase("rest", PhaseKind.STEADY, 0.01)
+    run.fail(Side.CLUSTER, "deploy", after_s=6, seconds=1.5)
+    assert the(run, "availability", "between phases").verdict is Verdict.FAIL
+    decided = Finding("availability", "deploy", Verdict.FAIL, "clear")
+    assert not findings_of(run, "availability", "between phases", decided=(decided,))
 
 
 def test_a_crash_within_its_budget_passes_with_figures() -> None:

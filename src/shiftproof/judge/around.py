@@ -12,6 +12,8 @@ from shiftproof.judge.words import count, length
 
 #: A pod that is ready for longer and that the load balancer still does not call healthy joins late.
 LATE_NS = 2_500_000_000
+#: A watcher may hear that a pod is not ready after requests were lost for it.
+HEARD_NS = 1_500_000_000
 #: Pods that cease to be ready within this time of each other do so for one reason.
 TOGETHER_NS = 10_000_000_000
 #: A stretch without a request that is this long is a quiet spell, and what fails this soon after it may be its doing.
@@ -23,8 +25,8 @@ AFTER_QUIET_NS = 4_000_000_000
 class Around:
     """Pods at one moment. usual: as many as were ready at once at some time of the run before.
 
-    serving: ready, and healthy in the load balancer. late: ready for long, and not in the load balancer. unready: not
-    ready, though nobody told them to go, and ready before.
+    serving: ready, and healthy in the load balancer. late: ready for long, and not once healthy in the load balancer.
+    unready: not ready (or a moment later not), though nobody told them to go, and ready before.
     """
 
     usual: int
@@ -41,9 +43,9 @@ class Around:
 def around(lives: Lives, t_ns: int) -> Around:
     """The pods of the service at t_ns."""
     living = [pod for pod in lives.pods.values() if _staying(pod, t_ns)]
-    ready = [pod for pod in living if pod.ready_at(t_ns)]
-    late = [pod for pod in ready if not pod.balanced_at(t_ns) and t_ns - (pod.ready_since(t_ns) or t_ns) > LATE_NS]
-    unready = [pod for pod in living if not pod.ready_at(t_ns) and pod.ready_ns is not None and _lately(pod, t_ns)]
+    unready = [pod for pod in living if pod.ready_ns is not None and _ceased(pod, t_ns)]
+    ready = [pod for pod in living if pod.ready_at(t_ns) and pod not in unready]
+    late = [pod for pod in ready if not _joined(pod, t_ns) and t_ns - (pod.ready_since(t_ns) or t_ns) > LATE_NS]
     serving = [pod for pod in ready if pod.balanced_at(t_ns)]
     return Around(_usual(lives, t_ns), tuple(serving), tuple(late), tuple(unready))
 
@@ -58,7 +60,7 @@ def joining_late(seen: Around, t_ns: int) -> str:
 
 def all_unready(seen: Around) -> str:
     """As in "all 3 pods ceased to be ready within 0.9 s, and none was told to go"."""
-    times = [max(t for t, good in pod.ready if not good) for pod in seen.unready]
+    times = [max(when for when, good in pod.ready if not good) for pod in seen.unready]
     within = length((max(times) - min(times)) / 1e6)
     return f"all {count(len(seen.unready), 'pod')} ceased to be ready within {within}, and none was told to go"
 
@@ -84,9 +86,17 @@ def _staying(pod: PodLife, t_ns: int) -> bool:
     return not told and (pod.gone_ns is None or pod.gone_ns > t_ns)
 
 
-def _lately(pod: PodLife, t_ns: int) -> bool:
-    ended = [when for when, good in pod.ready if not good and when <= t_ns]
-    return bool(ended) and t_ns - ended[-1] <= TOGETHER_NS
+def _joined(pod: PodLife, t_ns: int) -> bool:
+    """Whether the load balancer had ever found it healthy by then."""
+    return pod.healthy_ns is not None and pod.healthy_ns <= t_ns
+
+
+def _ceased(pod: PodLife, t_ns: int) -> bool:
+    """Whether it ceased to be ready not long ago, or is about to, and was not ready again by then."""
+    ended = [when for when, good in pod.ready if not good and when <= t_ns + HEARD_NS]
+    if not ended or t_ns - ended[-1] > TOGETHER_NS or ended[-1] == pod.terminating_ns:
+        return False
+    return not any(good and ended[-1] < when <= t_ns for when, good in pod.ready)
 
 
 def _usual(lives: Lives, t_ns: int) -> int:

@@ -61,11 +61,20 @@ def judge(case: Case) -> Iterable[Finding]:
         yield _elsewhere(case, phase.name, rows, in_budget=int((~outside).sum()), kind=phase.kind)
         if phase.kind is not PhaseKind.STEADY:
             yield from _shared_cause(case, phase.name, [repeat_of(case, index, phase)])
-    between = np.flatnonzero(case.pairs.phase < 0)
+    between = _between(case)
     if case.pairs.attributed[between].any():
         yield _elsewhere(case, "between phases", between, in_budget=0, kind=PhaseKind.STEADY)
     yield from _control(case)
     yield _pooled(case)
+
+
+def _between(case: Case) -> Ints:
+    """Rows outside all phases. A decided FAIL closes its phase at once: what follows it is the same incident."""
+    outside = case.pairs.phase < 0
+    ends = [phase.end_ns for phase in case.history.phases if phase.name in {found.phase for found in case.decided}]
+    if ends:
+        outside &= case.pairs.intended_ns < max(ends)
+    return np.flatnonzero(outside)
 
 
 def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
