@@ -74,7 +74,7 @@ install_or_update() {
 
 # The lab starts its own daemons inside its own namespaces; the machine must not get running ones out of this.
 keep_daemons_off() {
-    for unit in containerd haproxy postgresql; do
+    for unit in containerd haproxy pgbouncer postgresql; do
         case " $1 " in
             *" $unit "* | *" $unit-15 "*)
                 # Two helpers of Debian's own, which also work where systemd is not running, or not there at all.

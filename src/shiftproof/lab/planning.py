@@ -21,7 +21,7 @@ PROGRAMS = (
     "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
     "coredns", "metrics-server",
 )  # fmt: skip
-COMMANDS = ("unshare", "nsenter", "setpriv", "mount", "ip", "nft", "containerd", "ctr", "runc", "haproxy")
+COMMANDS = ("unshare", "nsenter", "setpriv", "mount", "ip", "nft", "containerd", "ctr", "runc", "haproxy", "pgbouncer")
 _DOCTOR = "shiftproof doctor"
 _FREE_MEMORY_MIB = 3072
 _SERVICE_PYTHON = "/usr/bin/python3"  # what the image's python3 is; our own environment is not the service's

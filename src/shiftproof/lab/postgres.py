@@ -22,7 +22,7 @@ from shiftproof.lab.supervisor import Command, Daemon, PartFailed, base_environm
 MAX_CONNECTIONS = 100
 _FOLDER = LAB_DIR / "postgres"
 _DEBIAN = Path("/usr/lib/postgresql")
-_USERS = ("postgres", "nobody")  # it refuses to run as root
+_USERS = ("postgres", "nobody")
 _WITHIN_S = 30.0
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": POSTGRES_IP,
@@ -62,13 +62,19 @@ class Postgres:
 
     def __init__(self) -> None:
         self._bin = bin_folder()
-        self._user = next(name for name in _USERS if _exists(name))
+        self._user = server_user()
         self._folder = _FOLDER
         self.daemon = Daemon(
             Command(
                 "postgres",
                 namespaces.POSTGRES,
-                (*self._as_user(), str(self._bin / "postgres"), "-D", str(self._folder / "data"), *_options(_SETTINGS)),
+                (
+                    *as_user(self._user),
+                    str(self._bin / "postgres"),
+                    "-D",
+                    str(self._folder / "data"),
+                    *_options(_SETTINGS),
+                ),
                 prefix=(*cgroups.entering(namespaces.POSTGRES), *namespaces.inside(namespaces.POSTGRES)),
             )
         )
@@ -115,7 +121,7 @@ class Postgres:
 
     def _run(self, program: str, words: Sequence[str]) -> None:
         done = subprocess.run(
-            [*self._as_user(), str(self._bin / program), *words],
+            [*as_user(self._user), str(self._bin / program), *words],
             env=base_environment(),
             cwd="/",
             capture_output=True,
@@ -125,14 +131,15 @@ class Postgres:
         if done.returncode != 0:
             raise PartFailed("postgres", f"{program} failed", done.stderr.strip().splitlines()[-5:])
 
-    def _as_user(self) -> tuple[str, ...]:
-        return (
-            "setpriv",
-            f"--reuid={self._user}",
-            f"--regid={pwd.getpwnam(self._user).pw_gid}",
-            "--clear-groups",
-            "--",
-        )
+
+def server_user() -> str:
+    """Who the database's programs run as: they refuse to be root."""
+    return next(name for name in _USERS if _exists(name))
+
+
+def as_user(name: str) -> tuple[str, ...]:
+    """Words to put before a command to run it as that user."""
+    return ("setpriv", f"--reuid={name}", f"--regid={pwd.getpwnam(name).pw_gid}", "--clear-groups", "--")
 
 
 def bin_folder(debian: Path = _DEBIAN) -> Path:

@@ -23,6 +23,7 @@ from shiftproof.lab.network_faults import NetworkFaults
 from shiftproof.lab.node import Node
 from shiftproof.lab.parts import Part
 from shiftproof.lab.plan import LabPlan, ServicePlan
+from shiftproof.lab.pooler import Pooler
 from shiftproof.lab.postgres import Database, Postgres
 from shiftproof.lab.supervisor import Command, Daemon
 from shiftproof.lab.waiting import NotInTime, http_problem, until
@@ -52,6 +53,7 @@ class Lab:
         self.nodes = {name: Node(name, plan) for name in NODE_IPS}
         self.legacy = {host: LegacyHost(host, plan.services[0]) for host in LEGACY_IPS} if plan.services else {}
         self.postgres = Postgres()
+        self.pooler = Pooler()
         self.network = NetworkFaults()
 
     def parts(self) -> list[Part]:
@@ -97,11 +99,15 @@ class Lab:
     def _data_parts(self) -> list[Part]:
         databases = {Database.of(service.legacy_env): None for service in self._plan.services}
 
-        def start() -> None:
-            self._watched["postgres"] = Watched(self.postgres.daemon, self.postgres.problem)
-            self.postgres.start(list(databases))
+        def start(name: str, server: Postgres | Pooler) -> None:
+            self._watched[name] = Watched(server.daemon, server.problem)
+            server.start(list(databases))
 
-        return [Part("postgres", start), Part("load-balancer", self._start_balancer)]
+        return [
+            Part("postgres", partial(start, "postgres", self.postgres)),
+            Part("pgbouncer", partial(start, "pgbouncer", self.pooler)),
+            Part("load-balancer", self._start_balancer),
+        ]
 
     def _service_parts(self) -> list[Part]:
         parts: list[Part] = []

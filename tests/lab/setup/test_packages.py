@@ -32,7 +32,7 @@ def test_a_list_that_is_gone_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_the_projects_own_list_names_what_the_lab_runs() -> None:
-    assert {"containerd", "haproxy", "postgresql-15", "mmdebstrap", "nftables"} <= set(packages.wanted())
+    assert {"containerd", "haproxy", "pgbouncer", "postgresql-15", "mmdebstrap", "nftables"} <= set(packages.wanted())
 
 
 def test_a_machine_without_dpkg_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
