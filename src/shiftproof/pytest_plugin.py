@@ -28,8 +28,8 @@ MARKERS = {
     "preflight": "before anything moves; changes nothing",
     "load": "our own load alone: steady, paused, and at the declared peak",
     "cutover": "deploys and shifts that may cost no request",
-    "chaos": "experiments, each with its own budget",
     "rollback": "the way back",
+    "chaos": "experiments, each with its own budget",
 }
 
 
