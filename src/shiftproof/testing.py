@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shiftproof.model.event import EVENT_DTYPE, Events, Failure, Side, no_events
+from shiftproof.model.event import EVENT_DTYPE, WITH_COOKIES, Events, Failure, Side, no_events
 from shiftproof.model.history import (
     Budget,
     CustomersReport,
@@ -28,6 +28,8 @@ from shiftproof.model.history import (
     PhaseKind,
     Source,
 )
+from shiftproof.model.probe import Difference, Kind, ProbeKind, ProbeRecord
+from shiftproof.testing_probes import ProbeChange, made_up_probes
 
 _S = 1_000_000_000
 _LEGACY = ("vm-1", "vm-2")
@@ -54,7 +56,8 @@ class _Change:
 class RunBuilder:
     """Makes a History phase by phase; see `clean_run` for one with all the phases of a gate.
 
-    pairs_per_s: the open-loop rate. latency_ms: the median of both sides. late_ms: mean lateness of sends.
+    pairs_per_s: the open-loop rate. probes_per_s: conversations of each kind. latency_ms: the median of both sides.
+    late_ms: mean lateness of sends.
     """
 
     pairs_per_s: float = 150.0
@@ -63,11 +66,15 @@ class RunBuilder:
     late_ms: float = 0.3
     started_ns: int = 1_767_225_600 * _S
     gap_s: float = 0.5
+    probes_per_s: float = 2.0
     _now_ns: int = field(init=False)
     _phases: list[Phase] = field(init=False, default_factory=list)
     _changes: list[_Change] = field(init=False, default_factory=list)
     _silent: list[tuple[int, int]] = field(init=False, default_factory=list)
+    _sticky: dict[tuple[str, int], float] = field(init=False, default_factory=dict)
+    _extra: list[tuple[int, int, float]] = field(init=False, default_factory=list)
     _happenings: list[Happening] = field(init=False, default_factory=list)
+    _probe_changes: list[ProbeChange] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self._now_ns = self.started_ns
@@ -112,9 +119,29 @@ class RunBuilder:
         self.change(name, action_start_ns=start, action_end_ns=start + round(quiet_s * _S))
         return self.silent(start, start + round(quiet_s * _S))
 
+    def peak(
+        self, name: str, *, required_per_s: float = 300.0, delivered: float = 1.0, stopped: str | None = None
+    ) -> RunBuilder:
+        """A phase of 7 s in which single requests raise legacy to required_per_s for 6 s; customers send 10 a second.
+
+        delivered: the share of the extra requests that are really sent.
+        """
+        extra_per_s = required_per_s - self.pairs_per_s - 10
+        self.phase(name, PhaseKind.LOAD, 7)
+        start = self.find(name).start_ns
+        facts = {"side": "legacy", "required_per_s": required_per_s, "extra_per_s": extra_per_s, "customers_per_s": 10}
+        span = {"share_pct": 100, "from_ns": start, "to_ns": start + 6 * _S, "stopped": stopped}
+        self._extra.append((start, start + 6 * _S, extra_per_s * delivered))
+        return self.change(name, facts={"peak": {**facts, **span}})
+
     def silent(self, start_ns: int, end_ns: int) -> RunBuilder:
         """Nothing is sent from start_ns to end_ns."""
         self._silent.append((start_ns, end_ns))
+        return self
+
+    def sticky(self, name: str, *, repeat: int = 1, holds_s: float) -> RunBuilder:
+        """Four of five clients carry cookies, which keep them where they were for holds_s after weights change."""
+        self._sticky[name, repeat] = holds_s
         return self
 
     def find(self, name: str, repeat: int = 1) -> Phase:
@@ -179,6 +206,42 @@ class RunBuilder:
         self._happenings.append(Happening(t_ns, source, kind, subject, "", data))
         return self
 
+    def differ(  # noqa: PLR0913  all by keyword: a test names only what it changes
+        self,
+        path: str,
+        kind: Kind = Kind.VALUE,
+        *,
+        operation: str = "create",
+        name: str | None = None,
+        share: float = 1.0,
+        at_most: int | None = None,
+        in_control: bool = False,
+        about: ProbeKind = ProbeKind.PARITY,
+        via: str = "",
+        detail: str = "",
+    ) -> RunBuilder:
+        """Conversations (of phase `name`, or all) in which the two sides, or legacy and itself, differ at `path`."""
+        phase = self.find(name) if name is not None else None
+        difference = Difference(operation, path, kind, via, detail)
+        self._probe_changes.append(ProbeChange(phase, about, share, at_most, difference, in_control))
+        return self
+
+    def double(
+        self, *, name: str | None = None, share: float = 1.0, at_most: int | None = None, legacy: bool = False
+    ) -> RunBuilder:
+        """One key takes effect twice; legacy: on legacy by itself too."""
+        phase = self.find(name) if name is not None else None
+        for in_control in (False, True) if legacy else (False,):
+            change = ProbeChange(phase, ProbeKind.DUPLICATE, share, at_most, in_control=in_control, applied=2)
+            self._probe_changes.append(change)
+        return self
+
+    def void(self, kind: ProbeKind, why: str = "timeout", *, name: str | None = None, share: float = 1.0) -> RunBuilder:
+        """Conversations that say nothing."""
+        phase = self.find(name) if name is not None else None
+        self._probe_changes.append(ProbeChange(phase, kind, share, void=why))
+        return self
+
     def build(self) -> History:
         """The history so far, with load until the end of the last phase and reports that agree with it."""
         rng = np.random.default_rng(self.seed)
@@ -202,6 +265,17 @@ class RunBuilder:
             lb_records=self._lb_records(events),
             load=load,
             customers=CustomersReport(requests=max(1, len(events) // 15), failed=0),
+            probes=self._probes(),
+        )
+
+    def _probes(self) -> tuple[ProbeRecord, ...]:
+        return made_up_probes(
+            self._phases,
+            self._probe_changes,
+            np.random.default_rng(self.seed),
+            per_s=self.probes_per_s,
+            operations=("create", "read"),
+            silent=lambda t_ns: any(start_ns <= t_ns < end_ns for start_ns, end_ns in self._silent),
         )
 
     def _seen(self) -> list[Happening]:
@@ -230,13 +304,46 @@ class RunBuilder:
                 inside = (intended >= phase.start_ns) & (intended < phase.end_ns)
                 triple |= inside
                 to_cluster |= inside & (rng.random(count) < self._share(phase, intended))
+                self._hold(phase, intended, to_cluster)
         parts = [self._side(rng, Side.LEGACY, intended, np.arange(count), ~np.ones(count, dtype=np.bool_))]
         parts.append(self._side(rng, Side.CLUSTER, intended, np.arange(count), np.ones(count, dtype=np.bool_)))
         at = np.flatnonzero(triple)
-        parts.append(self._side(rng, Side.WEIGHTED, intended[at], at, to_cluster[at]))
+        weighted = self._side(rng, Side.WEIGHTED, intended[at], at, to_cluster[at])
+        weighted["client"] = 1 + self._clients(count)[at]
+        weighted["flags"] = np.where(self._with_cookies(intended)[at], WITH_COOKIES, 0)
+        parts.append(weighted)
+        parts.extend(self._extra_events(rng))
         events = np.concatenate(parts)
         result: Events = events[np.argsort(events["intended_ns"], kind="stable")]
         return result
+
+    def _extra_events(self, rng: np.random.Generator) -> list[Events]:
+        parts, first = [], 0
+        for start_ns, end_ns, rate_per_s in self._extra:
+            count = int((end_ns - start_ns) / _S * rate_per_s)
+            intended = start_ns + (np.arange(count) * (_S / rate_per_s)).astype(np.int64)
+            nobody = np.zeros(count, dtype=np.bool_)
+            parts.append(self._side(rng, Side.EXTRA_LEGACY, intended, first + np.arange(count), nobody))
+            first += count
+        return parts
+
+    def _hold(self, phase: Phase, intended: npt.NDArray[np.int64], to_cluster: npt.NDArray[np.bool_]) -> None:
+        """Clients with cookies stay where the weight before had put them."""
+        client, held = self._clients(len(intended)), self._with_cookies(intended)
+        until_ns = phase.action_start_ns + round(self._sticky.get((phase.name, phase.repeat), 0.0) * _S)
+        held &= (intended >= phase.start_ns) & (intended < min(until_ns, phase.end_ns))
+        to_cluster[held] = (client * 37 % 100 < phase.facts.get("from_pct", 0))[held]
+
+    def _clients(self, count: int) -> npt.NDArray[np.int64]:
+        return np.asarray(np.arange(count) * 7 % 100, dtype=np.int64)
+
+    def _with_cookies(self, intended: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        inside = np.zeros(len(intended), dtype=np.bool_)
+        for name, repeat in self._sticky:
+            phase = self.find(name, repeat)
+            inside |= (intended >= phase.start_ns) & (intended < phase.end_ns)
+        kept: npt.NDArray[np.bool_] = inside & (self._clients(len(intended)) % 5 > 0)
+        return kept
 
     def _share(self, phase: Phase, intended: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """What share of weighted requests goes to the cluster at each intended time."""
@@ -290,14 +397,15 @@ class RunBuilder:
 
 
 def clean_run(*, pairs_per_s: float = 150.0, seed: int = 7, to_pct: int = 25) -> RunBuilder:
-    """A whole gate in which nothing is lost: steady, quiet, deploy, pod-delete, node-loss (a crash), shift, rollback."""
+    """A gate that loses nothing: steady, deploy, pod-delete, shift, rollback, node-loss (a crash), quiet, capacity."""
     run = RunBuilder(pairs_per_s=pairs_per_s, seed=seed)
     run.phase("steady", PhaseKind.STEADY, 15)
-    run.pause("quiet", quiet_s=8.0, after_s=3.0)
     run.repeats("deploy", PhaseKind.GRACEFUL, 7, facts={"rollout_s": 6.1, "complete": True, "problem": None})
     run.repeats("pod-delete", PhaseKind.GRACEFUL, 7, facts={"victims": ["pod/payments-a1"], "effect": "confirmed"})
     run.repeats("shift", PhaseKind.SHIFT, 7, facts={"seconds": 0.4, "from_pct": 0, "to_pct": to_pct})
     run.repeats("rollback", PhaseKind.ROLLBACK, 7, facts={"seconds": 0.4, "from_pct": to_pct, "to_pct": 0})
     budget = Budget(outage_ms=5000, lost_requests=400, recover_s=8)
     facts = {"victims": ["node/node-2"], "effect": "confirmed"}
-    return run.phase("node-loss", PhaseKind.CRASH, 15, budget=budget, facts=facts)
+    run.phase("node-loss", PhaseKind.CRASH, 15, budget=budget, facts=facts)
+    run.pause("quiet", quiet_s=8.0, after_s=3.0)
+    return run.peak("capacity")

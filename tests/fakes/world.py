@@ -20,6 +20,7 @@ from shiftproof.gate.parts import Parts
 from shiftproof.gate.settings import Depth
 from shiftproof.model.event import EVENT_DTYPE, EXTRA, Events, Failure, Side, no_events
 from shiftproof.model.history import Budget, CustomersReport, Happening, LbRecord, LoadReport, PhaseKind, Source
+from shiftproof.model.probe import ProbeKind, ProbeRecord
 from shiftproof.ports import (
     Experiment,
     ExperimentResult,
@@ -32,6 +33,7 @@ from shiftproof.ports import (
 )
 
 RATE_PER_S = 200.0
+PROBES_PER_S = 40.0
 SMALL = Depth(ruled_out_rate=0.02, pairs_per_action=60, repeats=3, steady_s=2, soak_s=3)
 SERVERS = ("", "legacy-1", "payments-a1")
 PLAN = LoadPlan("http://198.18.0.10", RATE_PER_S, 0.2, 100, "test-", 10, ({"name": "read"},), 1, 600, 0)
@@ -148,6 +150,8 @@ class FakeRunning:
     extra: int = 0
     boosted: tuple[Side, float, int] | None = None
     waiting: list[Events] = field(default_factory=list)
+    probe: Callable[[ProbeRecord], ProbeRecord] = lambda record: record  # what becomes of a conversation
+    probes: int = 0
 
     def new_events(self) -> Events:
         if self.ended:
@@ -158,6 +162,25 @@ class FakeRunning:
         self.records += len(events)
         self.failures += int((events["failure"] != Failure.NONE).sum())
         return events
+
+    def new_probes(self) -> tuple[ProbeRecord, ...]:
+        """Conversations that find nothing, changed as a test wishes."""
+        due = int((self.clock.now_ns() - self.started_ns) / 1e9 * PROBES_PER_S * 2)
+        if self.ended or self.dead or self.paused_ns is not None or not self.started_ns:
+            return ()
+        made = tuple(self.probe(self._probe(number)) for number in range(self.probes, due))
+        self.probes = max(self.probes, due)
+        return made
+
+    def _probe(self, number: int) -> ProbeRecord:
+        at_ns = self.started_ns + int(number * 1e9 / PROBES_PER_S / 2)
+        names = tuple(str(operation["name"]) for operation in PLAN.operations)
+        if number % 2:
+            return ProbeRecord(number, ProbeKind.PARITY, at_ns, at_ns, operations=names, compared=9)
+        way = "by the weights, twice" if self.with_triples else "to legacy, then to cluster"
+        return ProbeRecord(
+            number, ProbeKind.DUPLICATE, at_ns, at_ns, way, names[:1], compared=9, applied=1, control_applied=1
+        )
 
     def _make(self) -> None:
         """What was due by now, of pairs and of extra load."""

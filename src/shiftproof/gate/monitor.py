@@ -13,12 +13,15 @@ from shiftproof.errors import LoadError, MeasureError, ShiftproofError
 from shiftproof.judge import LiveJudge, PhaseCount
 from shiftproof.model.event import Events, no_events
 from shiftproof.model.history import Budget, PhaseKind
+from shiftproof.model.probe import ProbeRecord
 
 
 class Records(Protocol):
     """What the monitor needs of a load."""
 
     def new_events(self) -> Events: ...
+
+    def new_probes(self) -> Sequence[ProbeRecord]: ...
 
     def alive(self) -> bool: ...
 
@@ -43,6 +46,7 @@ class Monitor:
         self._live = live
         self._on_counts = on_counts
         self._batches: list[Events] = []
+        self._probes: list[ProbeRecord] = []
         self._records = 0
         self._late = 0
         self._view_failed = False
@@ -72,14 +76,20 @@ class Monitor:
 
     def take_in(self) -> None:
         """Read what is new; also called once after the load has stopped."""
-        events = self._load.new_events()
-        if len(events) == 0:
-            return
+        events, probes = self._load.new_events(), self._load.new_probes()
         with self._lock:
-            self._batches.append(events)
-            self._records += len(events)
-            self._late += int(np.count_nonzero(events["sent_ns"] - events["intended_ns"] > LATE_NS))
-            self._live.feed(events)
+            if len(events):
+                self._batches.append(events)
+                self._records += len(events)
+                self._late += int(np.count_nonzero(events["sent_ns"] - events["intended_ns"] > LATE_NS))
+                self._live.feed(events)
+            self._probes += probes
+            self._live.hear(probes)
+
+    def probes(self) -> tuple[ProbeRecord, ...]:
+        """Conversations that ended so far."""
+        with self._lock:
+            return tuple(self._probes)
 
     def events(self) -> Events:
         """All events so far, in the order written."""

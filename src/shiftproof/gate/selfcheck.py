@@ -5,13 +5,14 @@ Each function returns a sentence when something is wrong, None otherwise. None o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from shiftproof.errors import LoadError, ShiftproofError
 from shiftproof.gate.clock import RunClock
 from shiftproof.model.event import Events, Failure, Side, request_id
+from shiftproof.model.probe import ProbeRecord
 from shiftproof.ports import AccessLog, Router, RunningLoad
 
 SAMPLES = 60  # answered requests that are looked up in the load balancer's log: enough to notice that a side is missing
@@ -38,6 +39,13 @@ class TimedRecords:
             if int(events["ended_ns"].max()) > self._now_ns() + OFF_NS:
                 raise LoadError("the load recorded requests that are not over yet: its clock is not the run's")
         return events
+
+    def new_probes(self) -> Sequence[ProbeRecord]:
+        """Raises LoadError as for events."""
+        probes = self._load.new_probes()
+        if any(one.start_ns < self._since_ns - OFF_NS or one.end_ns > self._now_ns() + OFF_NS for one in probes):
+            raise LoadError("the load recorded probes outside its time: its clock is not the run's")
+        return probes
 
     def alive(self) -> bool:
         return self._load.alive()

@@ -13,7 +13,7 @@ from shiftproof.model.platform import Objectives
 from shiftproof.model.verdict import Finding
 
 #: Phases without which a gate has proven nothing, whatever else it tried.
-REQUIRED_PHASES = ("steady", "quiet", "deploy", "shift", "rollback")
+REQUIRED_PHASES = ("steady", "quiet", "capacity", "deploy", "shift", "rollback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ def make_case(
     required_phases: tuple[str, ...] = REQUIRED_PHASES,
     watchers: tuple[Source, ...] = (Source.KUBERNETES, Source.LOAD_BALANCER),
     decided: tuple[Finding, ...] = (),
+    parity_ignore: tuple[str, ...] = (),
+    duplicates_not_applicable: str | None = None,
 ) -> Case:
     """Join the history once for all judges. quick: a PASS rules out 1% instead of the objective's own rate."""
     pairs = pair_up(history.events, history.phases)
@@ -97,4 +99,6 @@ def make_case(
         required_phases=required_phases,
         watchers=watchers,
         decided=decided,
+        parity_ignore=parity_ignore,
+        duplicates_not_applicable=duplicates_not_applicable,
     )

@@ -8,7 +8,7 @@ in any order, and late.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,11 +16,13 @@ import numpy as np
 from shiftproof.errors import ClearFail
 from shiftproof.judge.change import loses_by_change
 from shiftproof.judge.live_latency import LiveLatency, SlowPhase
+from shiftproof.judge.live_probes import LiveProbes
 from shiftproof.judge.outages import JOIN_NS
 from shiftproof.judge.sequential import MIN_ERRORS, excess_p, mcnemar_log_e, split_alpha
 from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import Budget, PhaseKind
 from shiftproof.model.platform import Objectives
+from shiftproof.model.probe import ProbeRecord
 from shiftproof.model.verdict import Finding, Verdict
 
 #: Repeats of one graceful action that must lose a request before it is a FAIL.
@@ -93,10 +95,13 @@ class _Pending:
 class LiveJudge:
     """Fed with batches of events and told of phases; `decided` is the clear FAIL once there is one.
 
-    alpha and planned_tests as in Case. Not thread-safe for feeding; reading counts from another thread is fine.
+    alpha and planned_tests as in Case; ignore: its parity_ignore. Not thread-safe for feeding; reading counts from
+    another thread is fine.
     """
 
-    def __init__(self, objectives: Objectives, *, alpha: float = 0.01, planned_tests: int = 60) -> None:
+    def __init__(
+        self, objectives: Objectives, *, alpha: float = 0.01, planned_tests: int = 60, ignore: Collection[str] = ()
+    ) -> None:
         self._objectives = objectives
         self._alpha_share = split_alpha(alpha, planned_tests)
         self._threshold = math.log(1 / self._alpha_share)
@@ -106,6 +111,7 @@ class LiveJudge:
         self._tallies: list[_Tally] = []
         self._pending: dict[int, _Pending] = {}
         self._decided: Finding | None = None
+        self._probes = LiveProbes(split_alpha(alpha, planned_tests), ignore)
 
     @property
     def decided(self) -> Finding | None:
@@ -150,6 +156,15 @@ class LiveJudge:
         if slow is not None and self._decided is None:
             phase, reason = slow
             self._decided = self._fail("latency", next(t for t in self._tallies if t.slow is phase), reason)
+        return self._decided
+
+    def hear(self, probes: Sequence[ProbeRecord]) -> Finding | None:
+        """Take conversations in that have ended; returns `decided`."""
+        for record in probes:
+            tally = self._tally_at(record.start_ns)
+            between = tally is self._between
+            found = self._probes.hear(record, "run" if between else tally.name, None if between else tally.kind)
+            self._decided = self._decided or found
         return self._decided
 
     def check(self) -> None:
