@@ -24,8 +24,8 @@ from shiftproof.adapters.kubernetes.digest import digest
 from shiftproof.errors import ServiceFault, SetupError, ShiftproofError
 from shiftproof.gate.clock import RunClock, take_anchor
 from shiftproof.gate.config import find_target, read_platform, service
+from shiftproof.gate.planting import platform_problems
 from shiftproof.gate.world import enter, scope_of
-from shiftproof.lab.enter import present_lab
 from shiftproof.model.event import Side
 from shiftproof.model.platform import Service, Target
 from shiftproof.safety.journal import Journal, journal_dir
@@ -59,7 +59,7 @@ def look(target: Target, moved: Service) -> Look:
         **{f"weights of rule {rule}": _percents(weights) for rule, weights in router.all_weights().items()},
         **_lags(target),
     }
-    problems = [*_not_undone(), *_parts(), *_nodes(kubernetes.Api(client)), *_targets(router)]
+    problems = [*_not_undone(), *platform_problems(moved, target), *_nodes(kubernetes.Api(client)), *_targets(router)]
     cluster = kubernetes.KubernetesCluster(
         client, moved, RunClock(take_anchor()), target=target.name, journal=Journal(journal_dir())
     )
@@ -69,12 +69,6 @@ def look(target: Target, moved: Service) -> Look:
 def _not_undone() -> Iterator[str]:
     for entry in Journal(journal_dir()).pending():
         yield f"{entry.kind} of {entry.subject} is still in the undo journal (run {entry.run_id or '?'})"
-
-
-def _parts() -> Iterator[str]:
-    for part in present_lab().control().status()["parts"]:
-        if part["state"] != "ready":
-            yield f"the lab's {part['name']} is {part['state']}: {part['problem'] or 'no reason given'}"
 
 
 def _nodes(api: kubernetes.Api) -> Iterator[str]:

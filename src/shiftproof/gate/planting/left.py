@@ -1,0 +1,54 @@
+"""Whether something that a defect's verbs can change is still changed, seen from outside the journal that undid it.
+
+Objects of the cluster are not here: what was in them before, only whoever looked before knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shiftproof.adapters import elbv2
+from shiftproof.lab.control import LabControl
+from shiftproof.model.platform import Service, Target
+
+_RULES = ("customers", "weighted")
+
+
+def platform_problems(service: Service, target: Target, control: LabControl | None = None) -> tuple[str, ...]:
+    """What is not as it is in a lab without a defect, each in a few words; () when all is. Run it inside the lab.
+
+    Network faults in force, legacy machines with other settings or stopped, statements not undone, a lag, clients that
+    stick, parts that are not ready. Raises SetupError when it cannot be looked at.
+    """
+    asked = control or LabControl()
+    status = asked.status()
+    found = [f"a network fault is in force: {fault['fault']}" for fault in status["network"]]
+    found += [
+        f"{host} {'has other settings: ' + ', '.join(state['env']) if state['env'] else 'is stopped'}"
+        for host, state in status["legacy"].items()
+        if state["env"] or not state["running"]
+    ]
+    found += [
+        f"the lab's {part['name']} is {part['state']}: {part['problem'] or 'no reason given'}"
+        for part in status["parts"]
+        if part["state"] != "ready"
+    ]
+    return (*found, *_statements(service, asked), *_router(service, target))
+
+
+def _statements(service: Service, control: LabControl) -> Iterator[str]:
+    from shiftproof.adapters import postgres  # 0.2 s of imports
+
+    left = postgres.marks(postgres.Place.of(control.database(service.name)))
+    if left:
+        yield f"{len(left)} planted statements on the database of {service.name} are not undone"
+
+
+def _router(service: Service, target: Target) -> Iterator[str]:
+    for name, seconds in elbv2.read_lag(target).items():
+        if seconds:
+            yield f"the load balancer's {name} is {seconds:g}"
+    router = elbv2.connect(target, service)
+    for rule in _RULES:
+        if seconds := router.stickiness_s(rule):
+            yield f"clients stick for {seconds} s on rule {rule}"
