@@ -11,10 +11,14 @@ from typing import Any
 from shiftproof.report.verdict_file import dump, plain
 from shiftproof.report.words import clean, duration, percent
 from shiftproof.sensitivity.attempts import Attempt, Outcome, attempt_json
-from shiftproof.sensitivity.table import CONFIDENCE, OtherTally, Rate, Row, Summary
+from shiftproof.sensitivity.table import CONFIDENCE, OWN, Rate, Row, Summary, Tally
 
 JSON_FILE = "sensitivity.json"
 MARKDOWN_FILE = "sensitivity.md"
+COMPARED = (
+    "Seconds are of load. Our FAIL ends the traffic, so a rule that looks once a minute often has no verdict by then; "
+    "Argo counts an analysis that is ended as Successful. Compressed: its interval shortened until all its checks fit."
+)
 RULE_NAMES = {"argo-rollouts": "Argo's rule", "flagger": "Flagger's rule"}
 
 
@@ -90,10 +94,10 @@ def rate_words(one: Rate) -> str:
     return f"{one.k} of {one.n} ({CONFIDENCE:.0%}: {percent(one.low)} to {percent(one.high)})"
 
 
-def other_words(one: OtherTally) -> str:
-    """ "FAIL 61 s", or with counts where tries differ; INCONCLUSIVE of theirs is "no verdict"."""
+def tally_words(one: Tally) -> str:
+    """ "FAIL 61 s", or with counts where tries differ; a rule whose traffic ended first has "no verdict"."""
     seconds = "" if one.seconds is None else f" {duration(one.seconds)}"
-    names = {"INCONCLUSIVE": "no verdict"}
+    names = {} if one.rule == OWN else {"INCONCLUSIVE": "no verdict"}
     several = len(one.verdicts) > 1
     words = []
     for verdict, count in sorted(one.verdicts.items()):
@@ -110,7 +114,7 @@ def rules_of(summary: Summary) -> list[tuple[str, str, str]]:
 
 def other_cell(row: Row, rule: str, variant: str) -> str:
     mine = [one for one in row.others if (one.rule, one.variant) == (rule, variant)]
-    return other_words(mine[0]) if mine else ("no traffic" if row.tries else "")
+    return tally_words(mine[0]) if mine else ("no traffic" if row.tries else "")
 
 
 def last_line(summary: Summary) -> str:
@@ -149,15 +153,9 @@ def totals_rows(summary: Summary) -> list[tuple[str, str]]:
 def as_markdown(about: About, summary: Summary) -> str:
     """The text of sensitivity.md."""
     rules = rules_of(summary)
-    heads = [
-        "defect",
-        "expected claim",
-        "caught",
-        "by",
-        "load until decided",
-        "whole gate",
-        *[head for *_, head in rules],
-    ]
+    heads = ["defect", "expected claim", "caught", "by", "load until decided", "whole gate"]
+    compared = ["defect", "Shiftproof", *[head for *_, head in rules]]
+    rows = (*summary.rows, summary.clean)
     lines = [
         f"# What the gate of {about.service} caught (to {about.to_pct}%)",
         "",
@@ -167,7 +165,13 @@ def as_markdown(about: About, summary: Summary) -> str:
         "",
         _line(heads),
         _line(["---"] * len(heads)),
-        *[_line(_cells(row, rules)) for row in (*summary.rows, summary.clean)],
+        *[_line(_cells(row)) for row in rows],
+        "",
+        "The same traffic, judged by others' rules. " + COMPARED,
+        "",
+        _line(compared),
+        _line(["---"] * len(compared)),
+        *[_line([row.name, tally_words(row.own), *[other_cell(row, *rule[:2]) for rule in rules]]) for row in rows],
         "",
         "| total | figure |",
         "|---|---|",
@@ -183,7 +187,7 @@ def as_markdown(about: About, summary: Summary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(row: Row, rules: Sequence[tuple[str, str, str]]) -> list[str]:
+def _cells(row: Row) -> list[str]:
     return [
         row.name,
         row.expects or "",
@@ -191,7 +195,6 @@ def _cells(row: Row, rules: Sequence[tuple[str, str, str]]) -> list[str]:
         ", ".join(row.claims),
         seconds_words(row.load_s),
         seconds_words(row.process_s),
-        *[other_cell(row, rule, variant) for rule, variant, _ in rules],
     ]
 
 

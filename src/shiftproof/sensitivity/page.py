@@ -41,6 +41,7 @@ def render_page(about: About, summary: Summary, attempts: Sequence[Attempt]) -> 
             tiles=tiles(summary),
             rules=rules,
             cells={row.name: [document.other_cell(row, *rule[:2]) for rule in rules] for row in _all_rows(summary)},
+            compared=document.COMPARED,
             totals=document.totals_rows(summary),
             attempts=attempts,
             scale_s=max([BUDGET_S, *loads]),
@@ -117,6 +118,7 @@ def _environment() -> jinja2.Environment:
         "clean": words.clean,
         "caught": document.caught_words,
         "seconds": document.seconds_words,
+        "own": lambda row: document.tally_words(row.own),
         "tone": _tone,
         "outcome_tone": lambda outcome: _TONES.get(outcome, ""),
     }

@@ -17,6 +17,7 @@ CLEAN_INCONCLUSIVE_EVERY = 20
 """One clean gate in so many may be INCONCLUSIVE: it costs a repeat, and lets no harm through."""
 
 COULD_NOT_RUN = 3
+OWN = "shiftproof"
 
 WORST_FIRST = (
     Outcome.MISSED,
@@ -40,8 +41,11 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherTally:
-    """One rule's verdicts on some runs. seconds: the mean until its FAILs, None without one."""
+class Tally:
+    """One rule's verdicts on some runs. seconds: the mean until its FAILs, None without one.
+
+    Our own is one of them, to stand beside the others: rule "shiftproof", variant "".
+    """
 
     rule: str
     variant: str
@@ -65,7 +69,8 @@ class Row:
     claims: tuple[str, ...]
     load_s: float | None
     process_s: float | None
-    others: tuple[OtherTally, ...]
+    own: Tally
+    others: tuple[Tally, ...]
 
     @property
     def worst(self) -> Outcome | None:
@@ -90,8 +95,8 @@ class Totals:
     mean_fail_load_s: float | None
     most_fail_load_s: float | None
     mean_pass_load_s: float | None
-    others: tuple[OtherTally, ...]
-    others_clean: tuple[OtherTally, ...]
+    others: tuple[Tally, ...]
+    others_clean: tuple[Tally, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +160,12 @@ def _row(name: str, defect: KnownDefect | None, attempts: Sequence[Attempt]) -> 
         claims=tuple(claim for claim, _ in claims.most_common()),
         load_s=_mean(one.load_s for one in decided),
         process_s=_mean(one.process_s for one in decided),
+        own=Tally(
+            OWN,
+            "",
+            dict(Counter(one.verdict for one in results if one.verdict is not None)),
+            _mean(one.load_s for one in results if one.verdict == Verdict.FAIL),
+        ),
         others=tally(other for one in results for other in one.others),
     )
 
@@ -185,13 +196,13 @@ def _totals(rows: Sequence[Row], clean: Row, attempts: Sequence[Attempt]) -> Tot
     )
 
 
-def tally(verdicts: Iterable[OtherRule]) -> tuple[OtherTally, ...]:
+def tally(verdicts: Iterable[OtherRule]) -> tuple[Tally, ...]:
     """One for each rule and variant, in the order they come."""
     grouped: dict[tuple[str, str], list[OtherRule]] = {}
     for verdict in verdicts:
         grouped.setdefault((verdict.rule, verdict.variant), []).append(verdict)
     return tuple(
-        OtherTally(
+        Tally(
             rule,
             variant,
             dict(Counter(one.verdict for one in members)),
