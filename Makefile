@@ -10,7 +10,7 @@ help:
 	@echo 'make gate       set up, start the lab, and judge: may payments go to 25%?'
 	@echo 'make test       set up, check the code, run all tests'
 	@echo 'make check      ruff, mypy, import-linter'
-	@echo 'make bench      measure: events, outages, load, lab up (no lab may be up); gates: benchmarks/gate.py'
+	@echo 'make bench      measure: events, outages, decisions, load, lab up (no lab may be up); gates: benchmarks/gate.py'
 	@echo 'make clean-lab  stop the lab and delete what set-up built'
 
 setup:
@@ -36,6 +36,7 @@ test: setup check
 bench: setup
 	$(BIN)/python benchmarks/events.py
 	$(BIN)/python benchmarks/outage_length.py
+	nice $(BIN)/python -m benchmarks.decisions
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/lab_up.py
 
