@@ -14,32 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from fakes.gates import Gate, shut
 from fakes.world import World
 
 from shiftproof.errors import FaultError, LoadError, MeasureError
-from shiftproof.gate.outcome import Outcome
 from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import CustomersReport, LoadReport
-from shiftproof.model.verdict import Verdict
 from shiftproof.ports import Rollout, Weights
 
-Gate = Callable[..., Outcome]
 S = 1_000_000_000
-
-
-def reasons(outcome: Outcome) -> str:
-    """All that keeps the gate shut, a line each."""
-    if outcome.error is not None:
-        return outcome.error.one_line()
-    assert outcome.result is not None
-    bad = [finding for finding in outcome.result.findings if finding.verdict is not Verdict.PASS]
-    return "\n".join(f"{finding.claim} {finding.phase}: {finding.reason}" for finding in bad)
-
-
-def shut(outcome: Outcome, because: str) -> None:
-    """The gate is INCONCLUSIVE or could not run, and says why."""
-    assert outcome.exit_code in (2, 3), f"exit {outcome.exit_code}: {reasons(outcome)}"
-    assert because in reasons(outcome)
 
 
 class Fault(NamedTuple):
@@ -49,7 +32,7 @@ class Fault(NamedTuple):
     said: str
 
 
-# --- the load ---------------------------------------------------------------------------------------------------------
+# --- the load --------------------------------------------------------------------------------------------------------
 
 
 def records(change: Callable[[World, Events], Events]) -> Callable[[World], None]:
@@ -82,7 +65,8 @@ def half_the_rate(world: World) -> None:
 
 
 def silent_after_4_s(world: World, events: Events) -> Events:
-    return events[since_start_s(world, events) < 4]
+    kept: Events = events[since_start_s(world, events) < 4]
+    return kept
 
 
 def frozen_for_a_moment(world: World) -> None:
@@ -92,7 +76,7 @@ def frozen_for_a_moment(world: World) -> None:
     def change(events: Events) -> Events:
         at_s = since_start_s(world, events)
         held.append(events[(at_s > 0.5) & (at_s < 2)])
-        free = events[(at_s <= 0.5) | (at_s >= 2)]
+        free: Events = events[(at_s <= 0.5) | (at_s >= 2)]
         if world.clock.now_ns() < world.running.started_ns + 2 * S:
             return free
         sent = np.concatenate(held)
@@ -104,11 +88,13 @@ def frozen_for_a_moment(world: World) -> None:
 
 
 def some_pairs_lost(world: World, events: Events) -> Events:
-    return events[events["pair"] % 50 != 7]
+    kept: Events = events[events["pair"] % 50 != 7]
+    return kept
 
 
 def one_side_lost(world: World, events: Events) -> Events:
-    return events[(events["pair"] % 50 != 7) | (events["side"] != Side.CLUSTER)]
+    kept: Events = events[(events["pair"] % 50 != 7) | (events["side"] != Side.CLUSTER)]
+    return kept
 
 
 def some_twice(world: World, events: Events) -> Events:
@@ -200,14 +186,14 @@ LOAD = {
 }
 
 
-# --- what the gate does, and whether it was done ----------------------------------------------------------------------
+# --- what the gate does, and whether it was done ---------------------------------------------------------------------
 
 
 def a_fault_that_cannot_be_made(world: World) -> None:
     def refuse(*_: Any) -> Any:
         raise FaultError("the chaos process ended by itself (code 1)")
 
-    world.faults.run = refuse  # type: ignore[method-assign]
+    world.faults.run = refuse  # type: ignore[assignment, method-assign]
 
 
 def a_fault_that_names_no_victim(world: World) -> None:
@@ -283,7 +269,7 @@ ACTIONS = {
 }
 
 
-# --- those who look on ------------------------------------------------------------------------------------------------
+# --- those who look on -----------------------------------------------------------------------------------------------
 
 
 def a_watcher_that_does_not_start(world: World) -> None:
