@@ -9,7 +9,7 @@ def test_deploy(rehearsal, cluster):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from shiftproof.gate.phases import OpenPhase, Phases
@@ -19,6 +19,9 @@ from shiftproof.model.verdict import Finding, Verdict
 
 Judge = Callable[[Sequence[str], Sequence[str]], tuple[Finding, ...]]
 """(claims, phase names) -> findings, over what was recorded so far."""
+
+EARLY = ("availability", "outage")
+"""Claims that may be decided by what one repeat has lost."""
 
 
 class ClaimFailed(AssertionError):
@@ -32,11 +35,13 @@ class ClaimInconclusive(Exception):
 class Rehearsal:
     """Phases under load, and the claims about them."""
 
-    def __init__(self, phases: Phases, depth: Depth, settle: Callable[[], None], judge: Judge) -> None:
+    def __init__(self, phases: Phases, depth: Depth, settle: Callable[[], None], judge: Judge, look: Judge) -> None:
+        """judge: at the end of a drill; look: between repeats, of what may be FAIL already."""
         self._phases = phases
         self._depth = depth
         self._settle = settle
         self._judge = judge
+        self._look = look
         self._unproven: list[str] = []
 
     def phase(
@@ -60,11 +65,17 @@ class Rehearsal:
     def repeat(
         self, name: str, times: int, kind: PhaseKind, *, budget: Budget | None = None
     ) -> Iterator[AbstractContextManager[OpenPhase]]:
-        """`times` phases of one name; the cluster side is whole again before each."""
+        """`times` phases of one name; the cluster side is whole again before each.
+
+        Raises ClaimFailed between two of them when what was seen is a FAIL already: a loss on a pod that was leaving
+        needs no second one.
+        """
         self._remember(name)
         for repeat in range(1, times + 1):
             self._settle()
             yield self._phases.phase(name, kind, repeat=repeat, of=times, budget=budget)
+            if repeat < times:
+                self._raise_first(self._look(EARLY, (name,)), {Verdict.FAIL: ClaimFailed})
 
     def prove(self, *claims: str) -> tuple[Finding, ...]:
         """Judge these claims over the phases since the last `prove`.
@@ -73,17 +84,17 @@ class Rehearsal:
         """
         names, self._unproven = tuple(self._unproven), []
         findings = self._judge(claims, names)
-        raised: dict[Verdict, type[Exception]] = {
-            Verdict.FAIL: ClaimFailed,
-            Verdict.INCONCLUSIVE: ClaimInconclusive,
-        }
+        self._raise_first(findings, {Verdict.FAIL: ClaimFailed, Verdict.INCONCLUSIVE: ClaimInconclusive})
+        if not findings:
+            raise ClaimInconclusive(f"no judge said anything of {', '.join(claims)} in {', '.join(names)}")
+        return findings
+
+    @staticmethod
+    def _raise_first(findings: Sequence[Finding], raised: Mapping[Verdict, type[Exception]]) -> None:
         for verdict, error in raised.items():
             for finding in findings:
                 if finding.verdict is verdict:
                     raise error(f"{finding.claim} in {finding.phase}: {finding.reason}")
-        if not findings:
-            raise ClaimInconclusive(f"no judge said anything of {', '.join(claims)} in {', '.join(names)}")
-        return findings
 
     def _remember(self, name: str) -> None:
         if name not in self._unproven:

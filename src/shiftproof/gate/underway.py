@@ -94,12 +94,22 @@ class Underway:
             self._clock.sleep(0.1)
 
     def timeline(self) -> tuple[Happening, ...]:
-        return merge_timelines(self._notes.happenings(), *(watcher.happenings() for watcher in self._parts.watchers))
+        """All that was seen, and what was missed: the sufficiency claim reads it off the timeline, and says it once."""
+        told = [watcher.happenings() for watcher in self._parts.watchers]
+        return merge_timelines(self._notes.happenings(), *told, self._gaps(told))
 
-    def gaps(self) -> tuple[str, ...]:
-        """Why the timeline is not whole, a sentence each: watchers with a gap, a clock that was set."""
-        problems = [clock_stepped(self._clock), *(watcher.problem() for watcher in self._parts.watchers)]
-        return tuple(problem for problem in problems if problem)
+    def _gaps(self, told: Sequence[Sequence[Happening]]) -> list[Happening]:
+        """Why the timeline is not whole, where no watcher has said so in it: its problem, or a clock that was set."""
+        problems = [("clock", clock_stepped(self._clock))]
+        for watcher, happenings in zip(self._parts.watchers, told, strict=True):
+            if not any(happening.kind == WATCH_GAP for happening in happenings):
+                problems.append((type(watcher).__name__, watcher.problem()))
+        now_ns = self._clock.now_ns()
+        return [
+            Happening(now_ns, Source.SHIFTPROOF, WATCH_GAP, f"watcher/{name}", problem, {"problem": problem})
+            for name, problem in problems
+            if problem
+        ]
 
     def history(self) -> History:
         """All so far; after `close`, all there is."""
@@ -119,6 +129,7 @@ class Underway:
             lb_records=records,
             load=self._load_report,
             customers=self._customers(),
+            probes=self.monitor.probes(),
         )
 
     def _lookup(self, ids: list[str], events: Events) -> tuple[tuple[LbRecord, ...], tuple[Happening, ...]]:
