@@ -2,13 +2,13 @@
 
 import pytest
 
-from shiftproof import ChaosDrills, Experiment, Rehearsal
+from shiftproof import ChaosDrills, Experiment, LoadDrills, Rehearsal
 
 pytestmark = pytest.mark.chaos
 
 
-def test_experiment(rehearsal: Rehearsal, chaos: ChaosDrills, experiment: Experiment) -> None:
+def test_experiment(rehearsal: Rehearsal, chaos: ChaosDrills, load: LoadDrills, experiment: Experiment) -> None:
     for phase in rehearsal.repeat(experiment.name, experiment.repeats, experiment.kind, budget=experiment.budget):
-        with phase:
+        with phase, load.share_of_step(experiment):
             chaos.run(experiment)
-    rehearsal.prove("availability", "outage", "recovery")
+    rehearsal.prove("availability", "outage", "recovery", "capacity")

@@ -19,4 +19,4 @@ def test_shift(rehearsal: Rehearsal, router: RouterDrills) -> None:
         with phase:
             router.shift()
         router.reset()
-    rehearsal.prove("availability", "outage")
+    rehearsal.prove("availability", "outage", "stickiness", "duplicates")

@@ -1,4 +1,4 @@
-"""Our own load alone, while nothing is done to either side: as it is, and after a quiet spell."""
+"""Our own load alone, while nothing is done to either side: as it is, after a quiet spell, and at the declared peak."""
 
 import pytest
 
@@ -10,10 +10,16 @@ pytestmark = pytest.mark.load
 def test_steady(rehearsal: Rehearsal) -> None:
     with rehearsal.steady():
         pass
-    rehearsal.prove("availability", "outage", "latency")
+    rehearsal.prove("availability", "outage", "latency", "parity", "duplicates")
 
 
 def test_quiet(rehearsal: Rehearsal, load: LoadDrills) -> None:
     with rehearsal.phase("quiet", PhaseKind.LOAD):
         load.pause()
     rehearsal.prove("availability", "outage")
+
+
+def test_capacity(rehearsal: Rehearsal, load: LoadDrills) -> None:
+    with rehearsal.phase("capacity", PhaseKind.LOAD):
+        load.everything_back()
+    rehearsal.prove("availability", "outage", "capacity")

@@ -12,4 +12,4 @@ def test_rollback(rehearsal: Rehearsal, router: RouterDrills) -> None:
         router.shift()
         with phase:
             router.roll_back()
-    rehearsal.prove("availability", "outage", "rollback")
+    rehearsal.prove("availability", "outage", "rollback", "stickiness", "duplicates")

@@ -53,7 +53,7 @@ def test_a_pod_that_stops_listening_before_traffic_stops() -> None:
     assert found.leaving
     assert found.requests == 2
     assert found.sentence == (
-        "2 requests refused by pod payments-a1 at 00:00:17.502, 43 ms after its SIGTERM and 312 ms before it left the"
+        "2 requests refused by pod payments-a1 at 00:00:17.502, 42 ms after its SIGTERM and 313 ms before it left the"
         " load balancer: it stops listening before traffic stops (no preStop, no drain)."
     )
     assert found.hint is not None
@@ -120,7 +120,7 @@ def test_no_target_at_all() -> None:
     found = culprit(run)
     assert found.pattern == "no-target"
     assert "answered 503 for want of a target" in found.sentence
-    assert "the last to leave was pod payments-a1, 303 ms before; the next was healthy 597 ms later" in found.sentence
+    assert "the last to leave was pod payments-a1, 302 ms before; the next was healthy 598 ms later" in found.sentence
 
 
 def test_a_pod_that_fails_by_itself_is_not_excused() -> None:
@@ -229,7 +229,7 @@ def test_a_container_that_ends_by_itself() -> None:
     run = happen(lost("reset-by-target"), "pod.stopped", POD, 1.9, exit_code=137, reason="OOMKilled")
     found = culprit(run)
     assert found.pattern == "crashed"
-    assert "103 ms after its container ended by itself (exit code 137, OOMKilled)" in found.sentence
+    assert "102 ms after its container ended by itself (exit code 137, OOMKilled)" in found.sentence
 
 
 def test_too_few_pods_are_left() -> None:

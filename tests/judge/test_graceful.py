@@ -38,7 +38,7 @@ def test_a_clean_run_passes_with_its_sample_size() -> None:
     findings = judge_all(case)
     assert merge(finding.verdict for finding in findings) is Verdict.PASS
     (pooled,) = [f for f in findings if f.claim == "availability" and f.phase == "run"]
-    assert pooled.reason == "0 of 13,050 attributed: below 0.036% at 99% confidence, all graceful pairs."
+    assert pooled.reason == "0 of 14,100 attributed: below 0.033% at 99% confidence, all graceful pairs."
 
 
 def test_one_failure_on_nothing_that_was_leaving_is_a_doubt() -> None:

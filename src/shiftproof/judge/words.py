@@ -27,8 +27,12 @@ def percent(rate: float) -> str:
 
 def bound(n: int, k: int, confidence: float) -> str:
     """As in "0 of 5,103 attributed: below 0.091% at 99% confidence" (the bound rounded up, never down)."""
-    upper = ruled_out_rate(n, k, confidence) if n else 1.0
-    return f"{k:,} of {n:,} attributed: below {_up(upper)} at {confidence:.0%} confidence"
+    return f"{k:,} of {n:,} attributed: below {below(n, k, confidence)} at {confidence:.0%} confidence"
+
+
+def below(n: int, k: int, confidence: float) -> str:
+    """The rate that k of n rule out, rounded up: "0.091%"."""
+    return _up(ruled_out_rate(n, k, confidence) if n else 1.0)
 
 
 def _up(rate: float) -> str:

@@ -2,12 +2,16 @@
 
 from shiftproof.judge.claims import (  # noqa: F401  (imported to be registered)
     availability,
+    capacity,
     customers,
     deploy,
+    duplicates,
     latency,
     outage,
+    parity,
     recovery,
     rollback,
+    stickiness,
     sufficiency,
 )
 from shiftproof.judge.registry import require_claims
