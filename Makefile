@@ -1,14 +1,17 @@
 # `make gate` and `make test` each do everything that is needed on a bare Debian 12 machine, as root.
 SHELL := /bin/sh
 BIN := .venv/bin
+# Clean gates of `make qualify`, among one gate with each defect: all together below an hour on two cores.
+CLEAN ?= 5
 CACHE := $(or $(SHIFTPROOF_CACHE),$(HOME)/.cache/shiftproof)
 
-.PHONY: help setup gate test check format bench clean-lab
+.PHONY: help setup gate test qualify check format bench clean-lab
 
 help:
 	@echo 'make setup      install and build all that is missing (does nothing when all is there)'
 	@echo 'make gate       set up, start the lab, and judge: may payments go to 25%?'
 	@echo 'make test       set up, check the code, run all tests'
+	@echo 'make qualify    plant every defect once in a fresh lab, with CLEAN=5 clean gates; writes benchmarks/results'
 	@echo 'make check      ruff, mypy, import-linter'
 	@echo 'make bench      measure: events, outages, decisions, load, lab up (no lab may be up); gates: benchmarks/gate.py'
 	@echo 'make clean-lab  stop the lab and delete what set-up built'
@@ -32,6 +35,12 @@ format:
 
 test: setup check
 	$(BIN)/pytest tests
+
+# Stopped half way, the same command goes on; of other code or configuration it begins anew only when told: FRESH=--fresh.
+qualify: setup
+	$(BIN)/shiftproof lab down
+	$(BIN)/shiftproof lab up
+	$(BIN)/shiftproof sensitivity --clean $(CLEAN) --results benchmarks/results $(FRESH)
 
 bench: setup
 	$(BIN)/python benchmarks/events.py

@@ -19,7 +19,7 @@ COMPARED = (
     "Seconds are of load. Our FAIL ends the traffic, so a rule that looks once a minute often has no verdict by then; "
     "Argo counts an analysis that is ended as Successful. Compressed: its interval shortened until all its checks fit."
 )
-RULE_NAMES = {"argo-rollouts": "Argo's rule", "flagger": "Flagger's rule"}
+RULE_NAMES = {"argo-rollouts": "Argo", "flagger": "Flagger"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def totals_rows(summary: Summary) -> list[tuple[str, str]]:
     for one in totals.others:
         tries = sum(one.verdicts.values())
         words = f"{one.verdicts.get('FAIL', 0)} of {tries} runs with a defect"
-        rows.append((f"{RULE_NAMES.get(one.rule, one.rule)}, {one.variant}: FAIL", words))
+        rows.append((f"the rule of {RULE_NAMES.get(one.rule, one.rule)}, {one.variant}: FAIL", words))
     return rows
 
 
