@@ -34,7 +34,7 @@ from shiftproof.ports import (
 
 RATE_PER_S = 200.0
 PROBES_PER_S = 40.0
-SMALL = Depth(ruled_out_rate=0.02, pairs_per_action=60, repeats=3, steady_s=2, soak_s=3)
+SMALL = Depth(ruled_out_rate=0.02, pairs_per_action=60, repeats=3, steady_s=2, soak_s=3, peak_s=3)
 SERVERS = ("", "legacy-1", "payments-a1")
 PLAN = LoadPlan("http://198.18.0.10", RATE_PER_S, 0.2, 100, "test-", 10, ({"name": "read"},), 1, 600, 0)
 WHOLE = WorkloadState(

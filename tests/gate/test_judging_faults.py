@@ -1,4 +1,4 @@
-"""Faults of those who judge, and of what they are given: judges that break, drills that do not run, a clock that is set.
+"""Judges that break, drills that do not run, a clock that is set: the gate stays shut.
 
 Each gate is whole, over a world without fault; what is broken here are the judges, the suites and the clock.
 """
