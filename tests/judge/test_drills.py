@@ -55,6 +55,24 @@ def test_without_the_drills_word_the_timeline_says_why() -> None:
         ({"rollout_s": 5.0}, Verdict.INCONCLUSIVE),
     ],
 )
+def test_a_new_container_that_ends_by_itself_is_why_and_its_probe_is_only_a_symptom() -> None:
+    facts = {"rollout_s": 60.0, "complete": False, "problem": "0 new pods ready of 3, 3 old ones left"}
+    run = clean_run().change("deploy", 1, facts=facts)
+    run.happen(
+        "deploy", "event.warning", "pod/payments-d4", after_s=1.0, source=Source.KUBERNETES, reason="Unhealthy",
+        message="Startup probe failed: connection refused",
+    )  # fmt: skip
+    run.happen(
+        "deploy", "pod.stopped", "pod/payments-d4", after_s=2.0, source=Source.KUBERNETES, exit_code=1, reason="Error",
+        message="payments: the database did not answer",
+    )  # fmt: skip
+    run.happen("deploy", "pod.terminating", "pod/payments-a1", after_s=1.0, source=Source.KUBERNETES)
+    run.happen("deploy", "pod.stopped", "pod/payments-a1", after_s=1.5, source=Source.KUBERNETES, exit_code=143)
+    data = the(run, "deploy", "deploy").data
+    assert data["culprit"].endswith("1 pod could not start: Error: exit code 1: payments: the database did not answer")
+    assert "kubectl logs --previous" in data["hint"]
+
+
 def test_rollouts_have_a_deadline(facts: dict[str, Any], verdict: Verdict) -> None:
     assert the(clean_run().change("deploy", 3, facts=facts), "deploy", "deploy").verdict is verdict
 

@@ -138,6 +138,8 @@ class ChaosDrills:
             phase.action_end_ns = result.action_end_ns
             phase.facts.update(result.facts, victims=list(result.victims))
             phase.facts["effect"] = "confirmed" if result.problem is None else "not confirmed"
+            if result.service_problem is not None:
+                phase.facts["not_borne"] = result.service_problem  # for the recovery claim
         if result.problem is not None:
             raise FaultError(f"{experiment.name}: {result.problem}")
         if result.service_problem is not None:

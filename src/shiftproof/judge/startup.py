@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from shiftproof.judge.words import clock, count
 from shiftproof.model.history import Happening, History
@@ -26,19 +27,41 @@ _HINTS = (
     ("Unhealthy", "check the probe's path, port and delays against what the pod really does"),
     ("BackOff", "read the log of the container that ended: kubectl logs --previous"),
 )
+#: Waiting reasons that only say that a container ended before.
+_RESTARTS = ("CrashLoopBackOff", "Error")
 #: Warnings that go with a leaving pod or say nothing of why a new one does not start.
 _SYMPTOMS = ("Unhealthy", "BackOff")
 
 
 def why_not_started(history: History, start_ns: int, end_ns: int) -> tuple[str, str | None] | None:
     """(sentence, hint) on the pods that could not start in [start_ns, end_ns], None when nobody complained."""
-    seen = [h for h in history.timeline if start_ns <= h.t_ns <= end_ns and h.kind in ("pod.failing", "event.warning")]
-    failing = [h for h in seen if h.kind == "pod.failing"]
+    within = [h for h in history.timeline if start_ns <= h.t_ns <= end_ns]
+    seen = [h for h in within if h.kind in ("pod.failing", "event.warning")]
+    crashed = _crashes(within)
+    failing = [h for h in seen if h.kind == "pod.failing" and not (crashed and h.data.get("reason") in _RESTARTS)]
     causes = [h for h in seen if h.kind == "event.warning" and h.data.get("reason") not in _SYMPTOMS]
-    for group in (failing, causes, seen):
+    for group in (failing, crashed, causes, seen):
         if group:
             return _sentence(group)
     return None
+
+
+def _crashes(within: list[Happening]) -> list[Happening]:
+    """Containers that ended badly, of pods that nobody had told to go, with a reason and a message as the others."""
+    told = {h.subject: h.t_ns for h in reversed(within) if h.kind == "pod.terminating"}
+    ended = [
+        h
+        for h in within
+        if h.kind == "pod.stopped"
+        and h.data.get("exit_code") not in (None, 0)
+        and h.t_ns < told.get(h.subject, h.t_ns + 1)
+    ]
+    return [replace(h, data={**h.data, "reason": h.data.get("reason") or "Error", "message": _end(h)}) for h in ended]
+
+
+def _end(stopped: Happening) -> str:
+    code = f"exit code {stopped.data['exit_code']}"
+    return f"{code}: {stopped.data['message']}" if stopped.data.get("message") else code
 
 
 def _sentence(group: list[Happening]) -> tuple[str, str | None]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from shiftproof.adapters.kubernetes.pods import condition, containers, is_ready, is_terminating, waiting
+from shiftproof.adapters.kubernetes.pods import condition, containers, is_ready, is_terminating, last_words, waiting
 from shiftproof.model.history import Happening, Source
 
 Json = Mapping[str, Any]
@@ -167,6 +167,7 @@ class PodReader(_Remembering):
                     container=container.get("name", ""),
                     exit_code=ended.get("exitCode"),
                     reason=ended.get("reason", ""),
+                    message=last_words(ended) if ended.get("exitCode") else "",
                 )
 
     def _gone(self, t_ns: int, thing: Json) -> Iterator[Happening]:

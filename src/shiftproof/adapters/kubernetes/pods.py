@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,11 @@ STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 HOPELESS = frozenset({"CreateContainerConfigError", "InvalidImageName", "ErrImageNeverPull"})
 """Waiting reasons that no waiting mends: what the pod asks for is not there, or makes no sense. A failed pull or a
 crash is not among them, since a registry or a dependency may come back."""
+
+
+MOST_WORDS = 200
+_IN_ADDRESS = re.compile(r"(\w+://[^\s:@/]*:)[^\s@]*@")
+_NAMED = re.compile(r"(?i)((?:password|passwd|secret|token|api_?key|authorization)\w*[\"']?\s*[:=]\s*)\S+")
 
 
 def name_of(pod: Json) -> str:
@@ -94,7 +100,9 @@ def trouble(pod: Json) -> str | None:
     if reason:
         return _sentence(reason, _last_end(pod) or message, pod)
     if any("running" in container.get("state", {}) for container in containers(pod)):
-        return _sentence("NotReady", "it runs, and its readiness probe does not succeed", pod)
+        crash = last_crash(pod)
+        again = f"{crash}, and was started again; its readiness probe does not succeed"
+        return _sentence("NotReady", again if crash else "it runs, and its readiness probe does not succeed", pod)
     return None
 
 
@@ -110,11 +118,35 @@ def troubles(pods: Iterable[Json], most: int = 3) -> str | None:
 
 def _last_end(pod: Json) -> str:
     """How a container that crashes again and again ended last."""
+    again = any(
+        container.get("state", {}).get("waiting", {}).get("reason") == "CrashLoopBackOff"
+        for container in containers(pod)
+    )
+    return last_crash(pod) if again else ""
+
+
+def last_crash(pod: Json) -> str:
+    """How the last run of a container that was started again ended, if badly; "" when none did."""
     for container in containers(pod):
         ended = container.get("lastState", {}).get("terminated")
-        if ended and container.get("state", {}).get("waiting", {}).get("reason") == "CrashLoopBackOff":
-            return f"it ended with code {ended.get('exitCode')} ({ended.get('reason', 'Error')})"
+        if ended and ended.get("exitCode") != 0:
+            said = f"it ended with code {ended.get('exitCode')} ({ended.get('reason', 'Error')})"
+            words = last_words(ended)
+            return f"{said}: {words}" if words else said
     return ""
+
+
+def last_words(ended: Json) -> str:
+    """The last line that a container left as its termination message, which is the end of its log if its pod asks for
+
+    that (terminationMessagePolicy: FallbackToLogsOnError). Cut short; credentials in addresses and after names that
+    sound like one are taken out, as a program that cannot start may well print what it was given.
+    """
+    lines = [line.strip() for line in str(ended.get("message") or "").splitlines() if line.strip()]
+    if not lines:
+        return ""
+    line = _IN_ADDRESS.sub(r"\1***@", lines[-1])
+    return _NAMED.sub(r"\1***", line)[:MOST_WORDS]
 
 
 def _sentence(reason: str, message: str, pod: Json) -> str:

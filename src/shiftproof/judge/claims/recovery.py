@@ -1,5 +1,8 @@
 """Recovery: after a crash the objective is met again within its budget. Replicas that are back are not asked for.
 
+What an experiment says that the service did not bear (never whole again, a drain that its own budget refuses to the
+end) is a FAIL too, whatever the requests say.
+
 Met again: the first moment after the losses that the budget covers, from which for two seconds nothing attributed is
 lost and latency is within its margin. What is lost later, the availability claim judges.
 """
@@ -25,6 +28,10 @@ _STEP_NS = 250_000_000
 @claim(_NAME)
 def judge(case: Case) -> Iterable[Finding]:
     """One finding for each crash; a run without crashes has nothing to recover from, and says so."""
+    for _, phase in case.phases():
+        if phase.facts.get("not_borne"):
+            reason = f"repeat {phase.repeat}: {phase.facts['not_borne']}."
+            yield Finding(_NAME, phase.name, Verdict.FAIL, reason, {"repeat": phase.repeat})
     crashes = list(case.phases(PhaseKind.CRASH))
     if not case.history.phases:
         yield Finding(_NAME, "run", Verdict.INCONCLUSIVE, "nothing was run.")
