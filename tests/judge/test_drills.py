@@ -46,15 +46,6 @@ def test_without_the_drills_word_the_timeline_says_why() -> None:
     assert "1 pod could not start: CreateContainerConfigError" in the(run, "deploy", "deploy").reason
 
 
-@pytest.mark.parametrize(
-    ("facts", "verdict"),
-    [
-        ({"rollout_s": 61.0, "complete": True}, Verdict.FAIL),
-        ({"rollout_s": 59.0, "complete": True}, Verdict.PASS),
-        ({}, Verdict.INCONCLUSIVE),
-        ({"rollout_s": 5.0}, Verdict.INCONCLUSIVE),
-    ],
-)
 def test_a_new_container_that_ends_by_itself_is_why_and_its_probe_is_only_a_symptom() -> None:
     facts = {"rollout_s": 60.0, "complete": False, "problem": "0 new pods ready of 3, 3 old ones left"}
     run = clean_run().change("deploy", 1, facts=facts)
@@ -73,6 +64,15 @@ def test_a_new_container_that_ends_by_itself_is_why_and_its_probe_is_only_a_symp
     assert "kubectl logs --previous" in data["hint"]
 
 
+@pytest.mark.parametrize(
+    ("facts", "verdict"),
+    [
+        ({"rollout_s": 61.0, "complete": True}, Verdict.FAIL),
+        ({"rollout_s": 59.0, "complete": True}, Verdict.PASS),
+        ({}, Verdict.INCONCLUSIVE),
+        ({"rollout_s": 5.0}, Verdict.INCONCLUSIVE),
+    ],
+)
 def test_rollouts_have_a_deadline(facts: dict[str, Any], verdict: Verdict) -> None:
     assert the(clean_run().change("deploy", 3, facts=facts), "deploy", "deploy").verdict is verdict
 
