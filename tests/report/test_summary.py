@@ -137,3 +137,22 @@ def test_the_bound_of_zero_failures() -> None:
     assert zero_bound(459) < 0.01 < zero_bound(458)
     assert zero_bound(4603) < 0.001 < zero_bound(4602)
     assert zero_bound(0) == 1.0
+
+
+def test_noise_that_was_learnt_is_proposed_as_a_line_for_platform_yaml() -> None:
+    made = passed(RUN_DIR)[0]
+    noisy = Finding("parity", "run", Verdict.PASS, "alike", {"propose": "parity: {ignore: [note]}"})
+    lines = summary_lines(replace(made, findings=(*made.findings, noisy)), 100)
+    assert lines[1] == "       Noise that legacy has too; to accept it, in infra/platform.yaml: parity: {ignore: [note]}"
+
+
+def test_what_was_decided_early_is_not_said_again() -> None:
+    made = failed(RUN_DIR)[0]
+    early = Finding("parity", "steady", Verdict.FAIL, "steady: so far", {"decided_early": True})
+    final = Finding("parity", "steady", Verdict.FAIL, "create: amount differs", {"hint": "compare"})
+    alone, both = (
+        "\n".join(summary_lines(replace(made, findings=findings), 100)) for findings in ((early,), (early, final))
+    )
+    assert alone.startswith("FAIL   steady: so far")
+    assert both.startswith("FAIL   steady: create: amount differs")
+    assert "so far" not in both

@@ -171,7 +171,7 @@ def figures(finding: Finding) -> list[tuple[str, str]]:
     """The finding's figures as (name, value) for people: one level of nesting flattened, long ones cut."""
     flat: list[tuple[str, Any]] = []
     for key, value in finding.data.items():
-        if key in words.SPOKEN:
+        if key in (*words.SPOKEN, words.PROPOSE):
             continue
         if isinstance(value, Mapping):
             flat += [(f"{key}, {inner}", one) for inner, one in value.items()]

@@ -16,6 +16,7 @@ from shiftproof.report.verdict_file import PAGE_FILE
 from shiftproof.report.words import (
     CULPRIT,
     HINT,
+    PROPOSE,
     WHERE,
     attributed_of,
     by_weight,
@@ -23,8 +24,10 @@ from shiftproof.report.words import (
     count,
     duration,
     headline,
+    news,
     next_command,
     placed,
+    said,
     sentence,
     shown_path,
     step,
@@ -102,6 +105,9 @@ def summary_lines(result: RunResult, width: int = 80) -> list[str]:
     if result.customers.failed:
         failed, requests = count(result.customers.failed), count(result.customers.requests)
         lines += _wrapped(f"Customers: {failed} of {requests} of their own requests failed meanwhile.", width)
+    for finding in result.findings:
+        for line in said(finding, PROPOSE):
+            lines += _wrapped(f"Noise that legacy has too; to accept it, in infra/platform.yaml: {line}", width)
     return lines + _ending(result, width)
 
 
@@ -118,7 +124,8 @@ def _about(result: RunResult, width: int) -> list[str]:
 def _others(result: RunResult, decided: Finding, width: int) -> list[str]:
     """What else had the run's verdict: the first few by name, the rest by number. After a FAIL, what was left open
     is no news: a clear FAIL stops the run early."""
-    others = [f for f in by_weight(result.findings) if f is not decided and f.verdict is result.verdict]
+    same = [f for f in by_weight(result.findings) if f.verdict is result.verdict]
+    others = [f for f in news(same) if f is not decided]
     lines: list[str] = []
     for other in others[:OTHERS_SHOWN]:
         lines += _wrapped(f"Also: {placed(other)}", width)

@@ -14,10 +14,18 @@ from shiftproof.model.verdict import Finding, Verdict
 CULPRIT, HINT, WHERE, COMMAND = "culprit", "hint", "where", "command"
 SPOKEN = (CULPRIT, HINT, WHERE, COMMAND)
 
+PROPOSE = "propose"
+"""Key of a line for platform.yaml that a person may accept: noise that was learnt is never left out by itself."""
+
+EARLY = "decided_early"
+"""Key of a finding that the live judge made: the claim at the end has more to go by."""
+
 #: Which claim tells most when several say the same verdict: the cause before its symptoms.
 _CLAIM_ORDER = (
     "preflight",
     "customers",
+    "duplicates",
+    "parity",
     "deploy",
     "availability",
     "outage",
@@ -101,13 +109,20 @@ def said(finding: Finding, key: str) -> tuple[str, ...]:
 def by_weight(findings: Sequence[Finding]) -> list[Finding]:
     """The worst first; of equals by what their claim tells, then those that name a culprit or a way out."""
 
-    def weight(finding: Finding) -> tuple[int, int, bool]:
+    def weight(finding: Finding) -> tuple[int, int, bool, bool]:
         unproven = finding.verdict is Verdict.INCONCLUSIVE
         claims = _UNPROVEN_ORDER if unproven else _CLAIM_ORDER
         order = claims.index(finding.claim) if finding.claim in claims else len(claims)
-        return (-finding.verdict.rank, order, not said(finding, COMMAND if unproven else CULPRIT))
+        speaks = said(finding, COMMAND if unproven else CULPRIT)
+        return (-finding.verdict.rank, order, not speaks, bool(finding.data.get(EARLY)))
 
     return sorted(findings, key=weight)
+
+
+def news(findings: Sequence[Finding]) -> list[Finding]:
+    """Less what was decided while the run went on and is said again, with all figures, by the same claim."""
+    final = {(f.claim, f.phase, f.verdict) for f in findings if not f.data.get(EARLY)}
+    return [f for f in findings if not f.data.get(EARLY) or (f.claim, f.phase, f.verdict) not in final]
 
 
 def headline(result: RunResult) -> Finding | None:
@@ -205,6 +220,21 @@ CLAIMS: dict[str, tuple[str, str]] = {
         (
             "Attributed failures less than 1 s apart are one outage; a graceful action runs three times and may lose "
             "nothing, a crash is held against its budget in milliseconds and requests."
+        ),
+    ),
+    "parity": (
+        "The cluster answers what legacy answers, field by field.",
+        (
+            "Short conversations do the same on legacy, on the cluster and on legacy again, and each side reads what "
+            "the other wrote; a field counts where it differs more often than legacy differs from itself, and an "
+            "amount, currency, status or account where it does so twice without any noise."
+        ),
+    ),
+    "duplicates": (
+        "A request that is sent twice with one idempotency key takes effect once, whichever sides the two go to.",
+        (
+            "Keys are sent twice: across the sides, at once, and by the weights while they move, each beside a control "
+            "that goes to legacy twice; ids, both answers and the account afterwards must agree."
         ),
     ),
     "latency": (
