@@ -107,6 +107,18 @@ def test_the_projects_own_platform_is_sound(infra: Path) -> None:
             "Mars/North",
         ),
         ("  - {name: payday, ", "  - {name: payday, targets: [moon], ", "there is no target 'moon'", "moon"),
+        (
+            "    namespace: payments\n",
+            "    namespace: payments\n    parity:\n      ignore:\n        - note\n        - payments[].amount\n",
+            "'payments[].amount' can never be ignored: fields of account, amount, currency, status and the HTTP status",
+            "- payments[].amount",
+        ),
+        (
+            "    namespace: payments\n",
+            "    namespace: payments\n    duplicates: {not_applicable: we never retry}\n",
+            "operation 'create' takes a {key}, so it can be sent twice and must be",
+            "not_applicable",
+        ),
         ("version: 1", "version: 2", "version: input should be 1 (it is 2)", "version: 2"),
         ("version: 1", "version: 1\nversion: 1", 'found duplicate key "version"', "placeholder"),
         ("services:\n", "services: [\n", "is not YAML", "placeholder"),
@@ -180,6 +192,6 @@ def test_the_hash_follows_what_is_configured_and_not_how_it_is_written(infra: Pa
     assert with_files != first
     experiments[0].write_text("steps: []")
     assert config_hash(read_platform(infra), target, experiments) != with_files
-    edit("pairs_per_s: 150", "pairs_per_s: 151")
+    edit("pairs_per_s: 170", "pairs_per_s: 171")
     assert config_hash(read_platform(infra), target) != first
     assert config_hash(read_platform(infra), target.model_copy(update={"region": "eu-north-1"})) != first

@@ -122,6 +122,10 @@ def _wave_problems(platform: Platform) -> Iterator[Problem]:
 def _service_problems(platform: Platform, infra_dir: Path) -> Iterator[Problem]:
     for number, candidate in enumerate(platform.services):
         loc = ("services", number)
+        keyed = next((one.name for one in candidate.load.operations if "key" in one.placeholders()), None)
+        if keyed is not None and candidate.duplicates.not_applicable is not None:
+            said = f"operation {keyed!r} takes a {{key}}, so it can be sent twice and must be"
+            yield Problem((*loc, "duplicates", "not_applicable"), said)
         manifests = infra_dir / candidate.manifests
         if not (manifests / "kustomization.yaml").is_file():
             yield Problem((*loc, "manifests"), f"there is no kustomization.yaml in {manifests}")

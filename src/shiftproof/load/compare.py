@@ -156,6 +156,9 @@ class Comparison:
 
     def _scalars(self, path: str, left: Any, right: Any) -> None:
         if left == right:
+            # Equal, and yet a name that only one leg has: the other leg's answer speaks of somebody else.
+            if isinstance(left, str) and len(left) >= SHORTEST_INSIDE and self._left.get(left) != self._right.get(left):
+                self._add(path, Kind.VALUE)
             return
         if isinstance(left, str) and isinstance(right, str):
             if _named(left, self._left) == _named(right, self._right):

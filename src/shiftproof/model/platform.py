@@ -181,15 +181,6 @@ class Service(Strict):
     parity: Parity = Parity()
     duplicates: Duplicates = Duplicates()
 
-    @model_validator(mode="after")
-    def _sent_twice(self) -> Self:
-        keyed = next((one.name for one in self.load.operations if "key" in one.placeholders()), None)
-        if keyed is not None and self.duplicates.not_applicable is not None:
-            raise ValueError(
-                f"duplicates.not_applicable: operation {keyed!r} takes a {{key}}, so it can be sent twice and must be"
-            )
-        return self
-
 
 class Wave(Strict):
     """One step of the migration's plan: services that move together, and the weights they stop at."""
