@@ -7,6 +7,7 @@ from fakes.judge_cases import findings_of, the
 
 from shiftproof.judge.tail import mostly_above, tail_limit_ms
 from shiftproof.model.event import Side
+from shiftproof.model.history import Source
 from shiftproof.model.platform import Latency
 from shiftproof.model.verdict import Verdict
 from shiftproof.testing import RunBuilder, clean_run
@@ -59,3 +60,18 @@ def test_as_many_bad_seconds_as_good_ones_prove_nothing() -> None:
     bad, crossing = mostly_above(values, 0.05, 1e-4)
     assert bad == 100
     assert not crossing.reached
+
+
+def test_a_cpu_limit_that_stopped_the_pods_is_named() -> None:
+    run = stalling(Side.CLUSTER, 0.15)
+    for pod, stopped in (("payments-a1", 61), ("payments-b2", 40), ("payments-c3", 1)):
+        run.happen(
+            "node-loss", "pod.throttled", f"pod/{pod}", after_s=14, source=Source.KUBERNETES, throttled=stopped,
+            periods=100, cpu_limit="50m",
+        )  # fmt: skip
+    data = the(run, "latency", "deploy").data
+    assert data["culprit"] == (
+        "pod payments-a1 was stopped by its CPU limit of 50m in 61% of the tenths of a second in which it had work"
+        " (so were 1 other pod)."
+    )
+    assert "CPU limit" in data["hint"]

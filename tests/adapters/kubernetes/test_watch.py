@@ -54,7 +54,7 @@ def test_a_stream_that_breaks_is_taken_up_where_it_stopped(watched: tuple[FakeKu
     watcher.stop()
     assert watcher.problem() is None, "away for a tenth of a second, nothing missed"
     lists_of_pods = [call for call in fake.calls if call == ("GET", PODS)]
-    assert len(lists_of_pods) == 3, "one list, two watches"
+    assert len(lists_of_pods) == 4, "one list, two watches, and a look for CPU limits at the end"
 
 
 def test_a_lost_place_is_listed_anew_and_said(watched: tuple[FakeKubernetes, KubernetesWatcher]) -> None:

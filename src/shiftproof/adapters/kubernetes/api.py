@@ -114,6 +114,10 @@ class Api:
         found: list[Json] = self.get(path, **query)["items"]
         return found
 
+    def text(self, path: str) -> str:
+        """What is no JSON: the metrics of a node, for instance."""
+        return self._send("GET", path).data.decode("utf-8", "replace")
+
     def patch(self, path: str, body: Json, content_type: str = MERGE_PATCH, **query: str | int) -> Json:
         return self._call("PATCH", path, body=body, content_type=content_type, query=query)
 

@@ -17,6 +17,7 @@ import urllib3
 from shiftproof.adapters.kubernetes import paths
 from shiftproof.adapters.kubernetes.api import Api, KubernetesError, WatchStream
 from shiftproof.adapters.kubernetes.changes import EndpointReader, NodeReader, PodReader, Reader, WarningReader
+from shiftproof.adapters.kubernetes.throttling import throttled
 from shiftproof.errors import MeasureError
 from shiftproof.model.history import WATCH_GAP, Happening, Source
 from shiftproof.ports import Clock
@@ -51,6 +52,7 @@ class KubernetesWatcher:
     def __init__(self, client: ApiClient, namespace: str, clock: Clock) -> None:
         self._api = Api(client)
         self._clock = clock
+        self._namespace = namespace
         self._sources = _sources(namespace)
         self._lock = threading.Lock()
         self._seen: list[Happening] = []
@@ -74,7 +76,11 @@ class KubernetesWatcher:
             raise MeasureError(f"watching {', '.join(late)} did not start: {self.problem() or 'no answer'}")
 
     def stop(self) -> None:
-        """End the streams and wait for their threads. Safe to call twice."""
+        """End the streams, wait for their threads, and ask who was throttled. Safe to call twice."""
+        if self._threads and not self._stop.is_set():
+            told = throttled(self._api, self._namespace, self._clock.now_ns())
+            with self._lock:
+                self._seen.extend(told)
         self._stop.set()
         with self._lock:
             streams = list(self._streams.values())

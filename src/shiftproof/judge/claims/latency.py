@@ -19,6 +19,7 @@ from shiftproof.judge.claims.common import budget_window, in_window
 from shiftproof.judge.pairing import Bools, Floats, SideColumns
 from shiftproof.judge.registry import claim
 from shiftproof.judge.sequential import mean_above, mean_below, seconds_to_show_below
+from shiftproof.judge.slow import why_slow
 from shiftproof.judge.tail import mostly_above, tail_limit_ms, tail_reason
 from shiftproof.judge.words import percent
 from shiftproof.model.history import PhaseKind
@@ -129,7 +130,8 @@ def _one(case: Case, name: str, seconds: Seconds) -> Iterator[Finding]:
     margin = case.objectives.latency.margin
     above = mean_above(seconds.difference, margin, case.alpha_share)
     if above.reached:
-        yield Finding(_NAME, name, Verdict.FAIL, f"{_said(case, seconds)}: slower than it may be.", data)
+        reason = f"{_said(case, seconds)}: slower than it may be."
+        yield Finding(_NAME, name, Verdict.FAIL, reason, data | why_slow(case.history))
     elif float(seconds.difference.mean()) > margin:
         reason = f"{_said(case, seconds)}: slower than it may be, but too few seconds to be sure."
         yield Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)
@@ -145,7 +147,7 @@ def _tail(case: Case, name: str, seconds: Seconds, limit_ms: float) -> Iterator[
         return
     data = _figures(seconds) | {"tail_limit_ms": limit_ms, "bad_seconds": bad}
     reason = tail_reason(seconds.treatment, seconds.control, bad, limit_ms, case.objectives.latency)
-    yield Finding(_NAME, name, Verdict.FAIL, reason, data)
+    yield Finding(_NAME, name, Verdict.FAIL, reason, data | why_slow(case.history))
 
 
 def _all(case: Case, seconds: Seconds) -> Finding:
