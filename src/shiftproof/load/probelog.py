@@ -17,8 +17,8 @@ class ProbeLog:
     """Same use as the Recorder: `add` at any time, `gather` on the loop, `write` on a thread that may wait."""
 
     def __init__(self, path: Path) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(path, flags, 0o644)
+        self._path = path
+        self._file: int | None = None
         self._buffer = bytearray()
         self._outgoing = bytearray()
         self.recorded = 0
@@ -35,7 +35,10 @@ class ProbeLog:
 
     def write(self) -> None:
         """Write what was gathered. Raises OSError with everything kept that was not written."""
-        while self._outgoing:
+        if self._outgoing and self._file is None:  # a load that holds no conversation leaves no file
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+            self._file = os.open(self._path, flags, 0o644)
+        while self._outgoing and self._file is not None:
             written = os.write(self._file, self._outgoing)
             del self._outgoing[:written]
 
@@ -44,4 +47,5 @@ class ProbeLog:
         self.write()
 
     def close(self) -> None:
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
