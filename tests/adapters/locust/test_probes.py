@@ -199,7 +199,7 @@ def test_the_record_holds_nothing_that_was_said(target: ProbeTarget, start: Star
     target.shown = lambda side, payment: {**payment, "iban": f"DE-{side}", f"{payment['id']}": side}
     load = start(probes_per_s=10, rate_per_s=5, operations=KEYED)
     path = load.events_path.with_name("probes-pairs.jsonl")
-    until(lambda: path.read_text().count('"iban"') > 5, "conversations")
+    until(lambda: path.exists() and path.read_text().count('"iban"') > 5, "conversations")
     load.stop()
     text = path.read_text()
     for secret in ("DE-", *(payment["id"] for payment in target.made), "test-"):
