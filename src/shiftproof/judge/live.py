@@ -222,12 +222,7 @@ class LiveJudge:
     def _clear_fail(self, tally: _Tally) -> Finding | None:
         t, c = tally.tested
         if t >= MIN_ERRORS and float(mcnemar_log_e(t, c)) >= self._threshold:
-            return self._fail(
-                "availability",
-                tally,
-                f"{tally.name}: {t:,} of {tally.pairs:,} pairs failed on the new side alone"
-                f" (the control failed alone in {c:,}).",
-            )
+            return self._fail("availability", tally, _alone(tally, t, c))
         if tally.kind is PhaseKind.LOAD:
             return self._lost_by_change(tally)
         if tally.kind.graceful:
@@ -279,3 +274,12 @@ class LiveJudge:
     def _fail(self, claim: str, tally: _Tally, reason: str) -> Finding:
         data = {"decided_early": True, "repeat": tally.repeat, "pairs": tally.pairs, "attributed": tally.attributed}
         return Finding(claim, tally.name, Verdict.FAIL, reason, data)
+
+
+def _alone(tally: _Tally, treatment: int, control: int) -> str:
+    """In a triple the treatment is what the weights send either way, so it may well have failed on the old side."""
+    if tally.kind.treatment is Side.WEIGHTED:
+        who = f"{treatment:,} of {tally.pairs:,} weighted requests failed while a pinned one was served"
+        return f"{tally.name}: {who} (the other way round: {control:,})."
+    who = f"{treatment:,} of {tally.pairs:,} pairs failed on the new side alone"
+    return f"{tally.name}: {who} (the control failed alone in {control:,})."
