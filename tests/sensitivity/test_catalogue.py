@@ -86,6 +86,16 @@ def test_a_dry_run_has_no_result_to_write(copy: Path, capsys: pytest.CaptureFixt
     assert "--json" in capsys.readouterr().err
 
 
+def test_where_nothing_can_be_written_is_said_before_anything_is_run(
+    copy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shiftproof.sensitivity.run.Sensitivity.run", lambda *_, **__: pytest.fail("it was run"))
+    (copy / "file").touch()
+    for words in (["--json", "file/x.json"], ["--results", "file"]):
+        assert cli.run(["sensitivity", *words]) == 3
+        assert "cannot write to file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words", [["--service", "nope"], ["--to", "101"], ["--clean", "-1"], ["--clean", "0", "--repeat", "0"]]
 )

@@ -12,7 +12,7 @@ import pytest
 from fakes.sensitivity import Script, World, run_in
 from rich.console import Console
 
-from shiftproof.errors import RefusedError, UndoError
+from shiftproof.errors import LabError, RefusedError, UndoError
 from shiftproof.sensitivity.document import JSON_FILE, MARKDOWN_FILE, schema
 from shiftproof.sensitivity.page import PAGE_FILE
 
@@ -136,6 +136,7 @@ def test_a_platform_that_is_not_back_to_normal_stops_it(world: World, console: C
     found = results(world)
     assert (found["complete"], found["exit_code"], found["left"]) == (False, 3, 2)
     assert "weights was 100" in found["stopped"]
+    assert "Not whole: the platform is not back to normal" in next(world.reports.glob("sensitivity-*/*.md")).read_text()
 
     with pytest.raises(UndoError, match="before the first gate: weights was 100 and is 75"):
         run_in(world, console)
@@ -159,6 +160,16 @@ def test_a_sick_platform_is_never_taken_for_normal(world: World, console: Consol
     with pytest.raises(UndoError, match="node node-2 is cordoned"):
         run_in(world, console)
     assert gates(world) == []
+
+
+def test_a_platform_that_cannot_be_looked_at_begins_nothing(world: World, console: Console, monkeypatch: Any) -> None:
+    def refuse(_: Any) -> Any:
+        raise LabError("the lab is not up", hint="shiftproof lab up")
+
+    monkeypatch.setattr("fakes.sensitivity.FilePlatform.look", refuse)
+    with pytest.raises(LabError, match="not up"):
+        run_in(world, console)
+    assert not world.reports.exists()
 
 
 def test_results_of_different_code_are_not_mixed(world: World, console: Console) -> None:

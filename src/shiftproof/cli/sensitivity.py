@@ -50,7 +50,7 @@ def sensitivity(  # noqa: PLR0913, PLR0917 (a command has the options that it ha
     from shiftproof.sensitivity.plan import make_turns
     from shiftproof.sensitivity.run import Asked, Sensitivity, still_to_run
     from shiftproof.sensitivity.view import print_plan, print_summary, view_for
-    from shiftproof.sensitivity.wiring import lab_parts
+    from shiftproof.sensitivity.wiring import lab_parts, require_writable
 
     if dry_run and (json is not None or results is not None):
         raise UserError("--dry-run takes neither --json nor --results: it comes to no result")
@@ -61,6 +61,9 @@ def sensitivity(  # noqa: PLR0913, PLR0917 (a command has the options that it ha
     if dry_run:
         print_plan(console, *still_to_run(asked, fresh))
         return 0
+
+    for folder in [*([Path(json).parent] if json not in (None, "-") else []), *([results] if results else [])]:
+        require_writable(folder)  # not after an hour
 
     def tell(result: Result) -> None:
         print_summary(console, result.summary, last_line(result.summary), str(result.folder / PAGE_FILE))
@@ -82,6 +85,6 @@ def _copy(result: Result, json: str | None, results: Path | None) -> None:
         sys.stdout.flush()
     elif json is not None:
         write_atomic(Path(json), text)
-    if results is not None:
+    if results is not None and result.summary.complete:  # half a table is not checked in
         write_atomic(results / JSON_FILE, text)
         write_atomic(results / MARKDOWN_FILE, (result.folder / MARKDOWN_FILE).read_text(encoding="utf-8"))

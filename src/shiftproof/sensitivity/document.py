@@ -11,7 +11,7 @@ from typing import Any
 from shiftproof.report.verdict_file import dump, plain
 from shiftproof.report.words import clean, duration, percent
 from shiftproof.sensitivity.attempts import Attempt, Outcome, attempt_json
-from shiftproof.sensitivity.table import CONFIDENCE, OWN, Rate, Row, Summary, Tally
+from shiftproof.sensitivity.table import CONFIDENCE, COULD_NOT_RUN, OWN, Rate, Row, Summary, Tally
 
 JSON_FILE = "sensitivity.json"
 MARKDOWN_FILE = "sensitivity.md"
@@ -52,7 +52,7 @@ def as_json(about: About, summary: Summary, attempts: Sequence[Attempt]) -> str:
     """The text of sensitivity.json."""
     document = {
         "version": 1,
-        "exit_code": summary.exit_code,
+        "exit_code": summary.exit_code if about.stopped is None else COULD_NOT_RUN,
         "complete": summary.complete,
         **asdict(about),
         "planned": summary.planned,

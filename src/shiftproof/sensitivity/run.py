@@ -113,25 +113,38 @@ class Sensitivity:
         Raises LockHeldError when another is at work; UndoError when the platform is not back to normal; SetupError,
         UserError, and KeyboardInterrupt, which all leave a state that the same command goes on from.
         """
-        folder = state_dir() / "sensitivity"
-        folder.mkdir(exist_ok=True)
-        with exclusive(f"sensitivity of {self._asked.service}", folder):
-            campaign = campaign_for(self._asked, fresh) or self._new_campaign()
+        with exclusive(f"sensitivity of {self._asked.service}", _lock_dir()):
+            campaign = campaign_for(self._asked, fresh)
+            seen = self._arrive()
+            if campaign is None:
+                campaign = self._new_campaign()
+            stopped: str | None = "a fault in shiftproof itself"
             self._view.begin(len(self._asked.turns))
             try:
-                self._work(campaign)
-            except (ShiftproofError, KeyboardInterrupt) as error:
-                why = error.one_line() if isinstance(error, ShiftproofError) else "interrupted"
-                self._view.close()
-                with suppress(SetupError):  # the disk may be what stopped it
-                    ended(self._leave(campaign, why))
+                self._work(campaign, seen)
+                stopped = None
+            except ShiftproofError as error:
+                stopped = error.one_line()
                 raise
-            self._view.close()
+            except KeyboardInterrupt:
+                stopped = "interrupted"
+                raise
+            finally:
+                self._view.close()
+                if stopped is not None:
+                    with suppress(SetupError):  # the disk may be what stopped it
+                        ended(self._leave(campaign, stopped))
             result = self._leave(campaign, None)
             if result.summary.complete:
                 campaign.finish(moment(self._parts.now()))
             ended(result)
             return result
+
+    def _arrive(self) -> Look:
+        """Before anything is begun: nobody else at work, nothing left of one that died, and a platform to look at."""
+        self._parts.platform.wait_free(self._view.note)
+        self._parts.platform.recover(self._view.note)
+        return self._parts.platform.look()
 
     def _new_campaign(self) -> Campaign:
         now = self._parts.now()
@@ -140,19 +153,16 @@ class Sensitivity:
 
     # --- the work --------------------------------------------------------------------------------------------------
 
-    def _work(self, campaign: Campaign) -> None:
+    def _work(self, campaign: Campaign, seen: Look) -> None:
         done = campaign.results()
         left = [turn for turn in self._asked.turns if turn.key not in done]
         if done or campaign.cut_short:
             self._view.note(f"going on with {campaign.folder}: {len(done)} of {len(self._asked.turns)} gates are done")
-        platform = self._parts.platform
-        platform.wait_free(self._view.note)
-        platform.recover(self._view.note)
-        self._see_baseline(campaign)
+        self._see_baseline(campaign, seen)
         gates = self._parts.gates(campaign.folder)
         while left:
             turn = left.pop(0)
-            platform.wait_free(self._view.note)
+            self._parts.platform.wait_free(self._view.note)
             self._take_turn(campaign, gates, turn, left)
 
     def _take_turn(self, campaign: Campaign, gates: RunsGates, turn: Turn, then: Sequence[Turn]) -> None:
@@ -166,7 +176,8 @@ class Sensitivity:
             attempt = replace(attempt, others=self._others(run_dir))
         attempt = replace(attempt, problem=_without_paths(attempt.problem))
         campaign.end_turn(attempt)
-        self._took_s.setdefault(turn.name, []).append(attempt.process_s)
+        if attempt.is_result:
+            self._took_s.setdefault(turn.name, []).append(attempt.process_s)
         self._view.turn_ended(attempt, seconds_left(then, self._took_s))
         self._view.checking()
         began = self._parts.monotonic()
@@ -183,14 +194,12 @@ class Sensitivity:
 
     # --- back to normal --------------------------------------------------------------------------------------------
 
-    def _see_baseline(self, campaign: Campaign) -> None:
+    def _see_baseline(self, campaign: Campaign, seen: Look) -> None:
         """The platform before the first defect; in the same lab, as it was when the campaign began."""
         known = campaign.baseline
-        scope = self._look().scope
-        look = self._await_normal(
-            known if known is not None and known.scope == scope else None, "before the first gate"
-        )
-        if known is None or known.scope != look.scope:
+        same_lab = known is not None and known.scope == seen.scope
+        look = self._await_normal(known if same_lab else None, "before the first gate")
+        if not same_lab:
             campaign.set_baseline(Baseline(look.scope, look.facts))
 
     def _await_normal(self, baseline: Baseline | None, when: str) -> Look:
@@ -250,6 +259,16 @@ def _wrong(baseline: Baseline | None, look: Look) -> list[str]:
 def _without_paths(said: str | None) -> str | None:
     """Results are checked in: no path of this machine belongs there."""
     return None if said is None else said.replace(f"{Path.cwd()}/", "")
+
+
+def _lock_dir() -> Path:
+    """Of a lock of our own: each gate takes the usual one."""
+    folder = state_dir() / "sensitivity"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"cannot make {folder}: {error.strerror}", hint="free some disk space") from error
+    return folder
 
 
 def _run_dir(ended: Ended) -> Path | None:

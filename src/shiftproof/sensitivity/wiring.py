@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
-from shiftproof.errors import LabError
+from shiftproof.errors import LabError, UserError
 from shiftproof.sensitivity.gates import GateCommand, Gates
 from shiftproof.sensitivity.machine import library_versions, machine
 from shiftproof.sensitivity.platform import LabPlatform
@@ -24,3 +25,13 @@ def lab_parts(asked: Asked, infra_dir: Path) -> Parts:
         others=others_of,
         about=lambda: (machine(), library_versions()),
     )
+
+
+def require_writable(folder: Path) -> None:
+    """Raises UserError when nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}", hint="choose another folder") from error
