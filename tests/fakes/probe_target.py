@@ -17,10 +17,11 @@ Payment = dict[str, Any]
 
 @dataclass
 class ProbeTarget(LoadTarget):
-    """As payments. keys_of: which store of keys a side uses; shown: what a side makes of a payment before it is sent."""
+    """As payments. keys_of: which store of keys a side uses; shown, listed: what a side makes of payments it sends."""
 
     keys_of: Callable[[str], str] = lambda side: ""
     shown: Callable[[str, Payment], Payment] = lambda side, payment: payment
+    listed: Callable[[str, list[Payment]], list[Payment]] = lambda side, payments: payments
     keys: dict[tuple[str, str], Payment] = field(default_factory=dict)
     made: list[Payment] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -38,7 +39,7 @@ class ProbeTarget(LoadTarget):
             found = self.payments.get(parts[2])
             return (200, self.shown(side, found)) if found else (404, {"detail": "no such payment"})
         listed = [self.shown(side, payment) for payment in self.made if payment["account"] == parts[2]]
-        return 200, {"account": parts[2], "payments": listed}
+        return 200, {"account": parts[2], "payments": self.listed(side, listed)}
 
     def _create(self, arrival: Arrival) -> Payment:
         key = (self.keys_of(arrival.side), arrival.headers["idempotency-key"])

@@ -38,11 +38,11 @@ class Way:
 
 @dataclass(slots=True)
 class Leg:
-    """One account's story. replies: what each operation answered last, by its number."""
+    """One account's story. amounts: of each turn. replies: what was answered, by operation's number and turn."""
 
     names: Names
-    amount: str
-    replies: dict[int, Reply] = field(default_factory=dict)
+    amounts: tuple[str, str]
+    replies: dict[tuple[int, int], Reply] = field(default_factory=dict)
 
     @property
     def newest_id(self) -> str:
@@ -58,13 +58,13 @@ class Asker:
     sleep: Callable[[float], None]
     asked: int = 0
 
-    def ask(self, way: Way, operation: int, leg: Leg, key: str | None = None) -> Reply:
+    def ask(self, way: Way, operation: int, leg: Leg, key: str = "", turn: int = 0) -> Reply:
         """One request for `leg`; raises VoidError when no answer came, or none that can be compared."""
         if self.ending():
             raise VoidError("the load ended")
         name = f"probe-{self.number}-{self.asked}"
         self.asked += 1
-        values = Values(leg.names.account, leg.names.key if key is None else key, leg.amount, leg.newest_id)
+        values = Values(leg.names.account, key or leg.names.key, leg.amounts[turn], leg.newest_id)
         template = way.operations[operation].template
         answer = way.connections.ask(template.render(values, name), template.method)
         if answer.failure is not Failure.NONE:
@@ -80,10 +80,10 @@ class Asker:
             self.sleep(min(left_s, 0.1))
             left_s -= 0.1
 
-    def step(self, way: Way, operation: int, leg: Leg) -> bool:
-        """Ask, and keep the reply and what it created; False when it is not what the operation expects."""
-        reply = self.ask(way, operation, leg)
-        leg.replies[operation] = reply
+    def step(self, way: Way, operation: int, leg: Leg, turn: int = 0) -> bool:
+        """Ask with a key of its own, keep the reply and what it created; False when it is not what is expected."""
+        reply = self.ask(way, operation, leg, f"{leg.names.key}-{operation}-{turn}", turn)
+        leg.replies[operation, turn] = reply
         return self.remember(way.operations[operation], leg, reply)
 
     @staticmethod
@@ -109,15 +109,25 @@ def id_in(fields: Mapping[str, Any], name: str) -> str | None:
     return usable_id(value)
 
 
-def in_order(operations: Sequence[Operation]) -> list[int]:
-    """Numbers of the operations as a conversation goes: first those that create, then the rest as listed."""
+def in_order(operations: Sequence[Operation]) -> list[tuple[int, int]]:
+    """(number, turn) of the operations as a conversation goes: first those that create, then the rest as listed.
+
+    Where an account is listed, all that create do so twice: a list of one has no order.
+    """
     creating = [operation.number for operation in operations if operation.creates]
-    return creating + [operation.number for operation in operations if operation.number not in creating]
+    turns = (0, 1) if any(lists_account(operation) for operation in operations) else (0,)
+    made = [(number, turn) for turn in turns for number in creating]
+    return made + [(operation.number, 0) for operation in operations if operation.number not in creating]
 
 
 def is_read(operation: Operation) -> bool:
     """It changes nothing, so it may be asked again."""
     return operation.template.method in SAFE
+
+
+def lists_account(operation: Operation) -> bool:
+    """It shows what an account has."""
+    return is_read(operation) and "account" in operation.template.names and not operation.template.needs_id
 
 
 def is_about(operation: Operation) -> bool:

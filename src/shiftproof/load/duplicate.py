@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from shiftproof.load.compare import Comparison, Reply
-from shiftproof.load.conversation import Asker, Leg, VoidError, Way, id_in, is_read, lists_in
+from shiftproof.load.conversation import Asker, Leg, VoidError, Way, id_in, lists_account, lists_in
 from shiftproof.load.parity import at_once
 from shiftproof.model.event import Side
 from shiftproof.model.probe import Difference
@@ -63,11 +63,12 @@ _WEIGHTED = (
 
 
 def pick_way(random: Random, number: int, *, weighted: bool) -> Twice:
-    """All ways in turn; while weights move, those that go by them come first, most with a wait in between."""
-    if not weighted or number % 3 == 0:
-        return _PINNED[number % len(_PINNED)]
-    chosen = _WEIGHTED[number % len(_WEIGHTED)]
-    return Twice(chosen.first, chosen.second, after_s=random.random() * LATEST_S if number % 2 else 0.0)
+    """All ways in turn; while weights move, two of three go by them. Every second time around with a wait between."""
+    ways = _WEIGHTED if weighted and number % 3 else _PINNED
+    chosen, around = ways[number % len(ways)], number // len(ways)
+    if chosen.at_once or around % 2 == 0:
+        return chosen
+    return Twice(chosen.first, chosen.second, after_s=random.random() * LATEST_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ class Duplicate:
         """The account as both sides see it afterwards; the control as legacy does."""
         sides = {story.way.first, story.way.second, Side.LEGACY} - {Side.WEIGHTED}
         for number, operation in enumerate(self.ways[Side.LEGACY].operations):
-            if is_read(operation) and "account" in operation.template.names and not operation.template.needs_id:
+            if lists_account(operation):
                 for side in sorted(sides):
                     try:
                         story.after[number, side] = self.asker.ask(self.ways[side], number, story.leg)

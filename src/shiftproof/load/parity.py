@@ -47,13 +47,13 @@ class Parity:
         self._refuse_sick_control()
         by_format = Comparison(control.names, treatment.names, by_format=True)
         noise = Comparison(control.names, twin.names, by_format=True)
-        for number in in_order(self.legacy.operations):
+        for step in in_order(self.legacy.operations):
             for leg, comparison in ((treatment, by_format), (twin, noise)):
-                if number in control.replies and number in leg.replies:
-                    comparison.replies(self.names[number], control.replies[number], leg.replies[number])
+                if step in control.replies and step in leg.replies:
+                    comparison.replies(self.names[step[0]], control.replies[step], leg.replies[step])
         crossing, again = self._read_across()
         return Heard(
-            operations=tuple(self.names[number] for number in control.replies),
+            operations=tuple(dict.fromkeys(self.names[number] for number, _ in control.replies)),
             compared=sum(one.compared for one in (by_format, noise, *crossing, again)),
             treatment=_all(by_format, *crossing),
             control=_all(noise, again),
@@ -61,16 +61,16 @@ class Parity:
 
     def _story(self, leg: Leg, way: Way) -> None:
         """Every operation, in order, until one is not answered as it should be; what follows would only repeat that."""
-        for number in in_order(way.operations):
-            if not self.asker.step(way, number, leg):
+        for number, turn in in_order(way.operations):
+            if not self.asker.step(way, number, leg, turn):
                 return
 
     def _refuse_sick_control(self) -> None:
         """A control that refuses is no measure; a treatment that was answered otherwise is told all the same."""
         control, treatment, _ = self.legs
-        for number, reply in control.replies.items():
+        for (number, turn), reply in control.replies.items():
             if reply.status not in self.legacy.operations[number].expect_status:
-                other = treatment.replies.get(number)
+                other = treatment.replies.get((number, turn))
                 if other is not None and other.status == reply.status:
                     raise VoidError(f"legacy answered {self.names[number]} with {reply.status}")
 
@@ -88,12 +88,12 @@ class Parity:
             if not (is_read(operation) and is_about(operation)):
                 continue
             name = self.names[number]
-            if number in treatment.replies:
-                mine = treatment.replies[number]
+            if (number, 0) in treatment.replies:
+                mine = treatment.replies[number, 0]
                 # Legacy's answer is the control's, whoever wrote what is read.
                 ours.replies(name, self.asker.ask(self.legacy, number, treatment), mine, THROUGH_LEGACY)
-            if number in control.replies:
-                first = control.replies[number]
+            if (number, 0) in control.replies:
+                first = control.replies[number, 0]
                 theirs.replies(name, first, self.asker.ask(self.cluster, number, control), THROUGH_CLUSTER)
                 # Last: what changes with time has had the most of it here, so the control never looks too calm.
                 second = self.asker.ask(self.legacy, number, control)

@@ -129,8 +129,8 @@ class Probes:
 
     def _parity(self, number: int, start_ns: int) -> ProbeRecord:
         random = Random(f"{self._plan.seed}-{number}")
-        amount = _amount(random, number)
-        a, b, c = (self._leg(number, letter, amount) for letter in "abc")
+        amounts = _amount(random, number), _amount(random, number + 1)
+        a, b, c = (self._leg(number, letter, amounts) for letter in "abc")
         asker = self._asker(number)
         heard = Parity(asker, self._ways[Side.LEGACY], self._ways[Side.CLUSTER], (a, b, c), self._names).hold(random)
         return ProbeRecord(
@@ -147,9 +147,9 @@ class Probes:
     def _twice(self, number: int, turn: int, start_ns: int) -> ProbeRecord:
         random = Random(f"{self._plan.seed}-{number}")
         way = pick_way(random, turn, weighted=self._hooks.weighted())
-        amount = _amount(random, number)
+        amounts = _amount(random, number), _amount(random, number + 1)
         operation = random.choice(self._keyed)
-        legs = self._leg(number, "a", amount), self._leg(number, "b", amount)
+        legs = self._leg(number, "a", amounts), self._leg(number, "b", amounts)
         heard = Duplicate(self._asker(number), self._ways, operation, legs, self._names).hold(way)
         return ProbeRecord(
             number,
@@ -168,10 +168,10 @@ class Probes:
     def _asker(self, number: int) -> Asker:
         return Asker(number, self._hooks.ending, gevent.sleep)
 
-    def _leg(self, number: int, letter: str, amount: str) -> Leg:
+    def _leg(self, number: int, letter: str, amounts: tuple[str, str]) -> Leg:
         """Names of one length for all legs of a conversation, so that no field differs by what we called them."""
         account = f"{self._plan.accounts_prefix}{self._prefix}-{number}{letter}"
-        return Leg(Names(account, f"{self._prefix}-key-{number}{letter}"), amount)
+        return Leg(Names(account, f"{self._prefix}-key-{number}{letter}"), amounts)
 
 
 def _way(plan: LoadPlan, side: Side) -> Way:
