@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fakes.judge_cases import findings_of, the
 
-import shiftproof.judge.claims.duplicates  # noqa: F401  (registers it)
 from shiftproof.model.probe import STATUS, Kind, ProbeKind
 from shiftproof.model.verdict import Verdict
 from shiftproof.testing import RunBuilder, clean_run
@@ -12,7 +13,7 @@ from shiftproof.testing import RunBuilder, clean_run
 AGAIN, AFTERWARDS = "answered the second time", "read afterwards"
 
 
-def verdicts(run: RunBuilder, **more: object) -> dict[str, Verdict]:
+def verdicts(run: RunBuilder, **more: Any) -> dict[str, Verdict]:
     return {finding.phase: finding.verdict for finding in findings_of(run, "duplicates", **more)}
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from fakes.judge_cases import findings_of, the
 
-import shiftproof.judge.claims.parity  # noqa: F401  (registers it)
+from shiftproof.judge import judge_all, make_case
 from shiftproof.model.history import PhaseKind
+from shiftproof.model.platform import Objectives
 from shiftproof.model.probe import STATUS, Kind, ProbeKind
 from shiftproof.model.verdict import Verdict
 from shiftproof.testing import RunBuilder, clean_run
 
 
-def worst(run: RunBuilder, **more: object) -> Verdict:
+def worst(run: RunBuilder, **more: Any) -> Verdict:
     return max((finding.verdict for finding in findings_of(run, "parity", **more)), key=lambda verdict: verdict.rank)
 
 
@@ -142,11 +146,6 @@ def test_an_operation_that_was_never_compared_is_not_proven() -> None:
     run = clean_run()
     history = run.build()
     assert set(history.operations) == {"create", "read"}
-    from dataclasses import replace
-
-    from shiftproof.judge import judge_all, make_case
-    from shiftproof.model.platform import Objectives
-
     case = make_case(replace(history, operations=("create", "read", "refund")), Objectives())
     reasons = [finding.reason for finding in judge_all(case, ["parity"]) if finding.verdict is Verdict.INCONCLUSIVE]
     assert reasons == ["refund was compared 0 times only: nothing is known of its answers."]

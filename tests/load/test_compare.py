@@ -24,9 +24,8 @@ def reply(document: Any, status: int = 200, content_type: str = "application/jso
 
 def found(left: Any, right: Any, *, by_format: bool = True) -> Found:
     comparison = Comparison(OURS, THEIRS, by_format=by_format)
-    comparison.replies(
-        "read", *(one if isinstance(one, Reply) else reply(one) for one in (left, right)), "of what legacy wrote"
-    )
+    ours, theirs = (one if isinstance(one, Reply) else reply(one) for one in (left, right))
+    comparison.replies("read", ours, theirs, "of what legacy wrote")
     assert all((one.operation, one.via) == ("read", "of what legacy wrote") for one in comparison.found)
     assert comparison.compared > 0
     return [(one.path, one.kind.value) for one in comparison.found]
