@@ -32,6 +32,12 @@ def test_one_that_was_applied_twice_is_a_fail_with_the_way_it_went() -> None:
     assert "unique key" in finding.data["hint"]
 
 
+def test_what_it_made_is_called_as_the_account_lists_it() -> None:
+    run = clean_run().double(name="steady")
+    run.differ("payments[]", Kind.COUNT, operation="list", about=ProbeKind.DUPLICATE, via=AFTERWARDS, name="steady")
+    assert "one key sent to legacy, then to cluster, made 2 payments (" in the(run, "duplicates", "steady").reason
+
+
 def test_around_a_shift_the_weights_are_named() -> None:
     finding = the(clean_run().double(name="shift", share=0.3), "duplicates", "shift")
     assert finding.verdict is Verdict.FAIL

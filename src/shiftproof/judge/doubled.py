@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from shiftproof.judge.sequential import MIN_ERRORS, mcnemar_log_e
-from shiftproof.model.probe import ProbeRecord
+from shiftproof.model.probe import Kind, ProbeRecord, last_name
 
 HINT = "look keys up in one place that both sides share (a unique key in the database), not in each process or side"
 
@@ -24,7 +24,7 @@ def legacy_too(records: Sequence[ProbeRecord]) -> int:
 
 
 def doubled_sentence(records: Sequence[ProbeRecord], doubled: Sequence[ProbeRecord]) -> str:
-    """As in "create: one key sent to legacy, then to cluster, took effect 2 times (12 of 14; …)"."""
+    """As in "create: one key sent to legacy, then to cluster, made 2 payments (12 of 14 tries; …)"."""
     ways = Counter(one.way for one in doubled)
     way, often = ways.most_common(1)[0]
     first = next(one for one in doubled if one.way == way)
@@ -34,10 +34,10 @@ def doubled_sentence(records: Sequence[ProbeRecord], doubled: Sequence[ProbeReco
     control = f"sent to legacy twice, it took effect once each time ({len(records):,} of {len(records):,})"
     if legacy_too(records):
         control = f"legacy by itself did so in {legacy_too(records):,} of {len(records):,}"
-    return (
-        f"{first.operations[0]}: one key sent {way}, took effect {first.applied} times "
-        f"({often:,} of {tried:,} tries{more}); {control}."
-    )
+    listed = (last_name(one.path) for one in first.treatment if one.kind is Kind.COUNT)
+    things = next((name for name in listed if name), None)
+    effect = f"made {first.applied} {things}" if things else f"took effect {first.applied} times"
+    return f"{first.operations[0]}: one key sent {way}, {effect} ({often:,} of {tried:,} tries{more}); {control}."
 
 
 def decisive(alpha_share: float, records: Sequence[ProbeRecord], doubled: Sequence[ProbeRecord]) -> bool:
