@@ -6,6 +6,7 @@ Time is that of the world's clock, which may run faster than the machine's (fake
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,15 +151,17 @@ class FakeRunning:
     extra: int = 0
     boosted: tuple[Side, float, int] | None = None
     waiting: list[Events] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)  # the drill orders, the monitor reads
     probe: Callable[[ProbeRecord], ProbeRecord] = lambda record: record  # what becomes of a conversation
     probes: int = 0
 
     def new_events(self) -> Events:
         if self.ended:
             return no_events()
-        if self.paused_ns is None:
-            self._make()
-        events, self.waiting = np.concatenate([no_events(), *self.waiting]), []
+        with self.lock:
+            if self.paused_ns is None:
+                self._make()
+            events, self.waiting = np.concatenate([no_events(), *self.waiting]), []
         self.records += len(events)
         self.failures += int((events["failure"] != Failure.NONE).sum())
         return events
@@ -229,17 +232,20 @@ class FakeRunning:
         self.with_triples = on
 
     def pause(self) -> None:
-        self._make()
-        self.boosted, self.paused_ns = None, self.clock.now_ns()
+        with self.lock:
+            self._make()
+            self.boosted, self.paused_ns = None, self.clock.now_ns()
 
     def resume(self) -> None:
-        if self.paused_ns is not None:
-            self.delayed_ns += 0 if self.restless else self.clock.now_ns() - self.paused_ns
-            self.paused_ns = None
+        with self.lock:
+            if self.paused_ns is not None:
+                self.delayed_ns += 0 if self.restless else self.clock.now_ns() - self.paused_ns
+                self.paused_ns = None
 
     def boost(self, side: Side, rate_per_s: float) -> None:
-        self._make()
-        self.boosted = (side, rate_per_s, self.clock.now_ns()) if rate_per_s > 0 and not self.weak else None
+        with self.lock:
+            self._make()
+            self.boosted = (side, rate_per_s, self.clock.now_ns()) if rate_per_s > 0 and not self.weak else None
 
     def alive(self) -> bool:
         return not self.dead

@@ -1,0 +1,122 @@
+"""Our own load, changed by a drill: paused, raised, and lowered at once when that does harm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes.world import World
+
+from shiftproof.errors import LoadError
+from shiftproof.gate.loading import Raised
+from shiftproof.gate.outcome import Outcome
+from shiftproof.model.event import EVENT_DTYPE, EXTRA, Events, Failure, Side
+from shiftproof.model.history import CustomersReport
+from shiftproof.model.verdict import Finding, Verdict
+
+Gate = Any
+PARTS = ("-k", "steady or quiet or capacity")
+
+
+def found(outcome: Outcome, claim: str, phase: str) -> Finding:
+    assert outcome.error is None
+    assert outcome.result is not None
+    mine = [f for f in outcome.result.findings if (f.claim, f.phase) == (claim, phase)]
+    return max(mine, key=lambda finding: finding.verdict.rank)
+
+
+def test_a_quiet_spell_and_the_peak_of_a_sound_service_pass(gate: Gate) -> None:
+    outcome = gate(*PARTS)
+    for claim, phase in (("availability", "quiet"), ("sufficiency", "quiet"), ("capacity", "capacity")):
+        assert found(outcome, claim, phase).verdict is Verdict.PASS, found(outcome, claim, phase)
+    assert outcome.case is not None
+    quiet = next(phase for phase in outcome.case.history.phases if phase.name == "quiet")
+    inside = outcome.case.pairs.intended_ns[outcome.case.pairs.rows(1)]
+    assert float(np.diff(inside, prepend=quiet.start_ns).max()) / 1e9 > 0.95 * quiet.facts["quiet_s"]
+
+
+def test_kept_connections_that_are_dead_after_the_quiet_spell_fail_before_anything_else_is_tried(
+    gate: Gate, world: World
+) -> None:
+    def fails(side: Side, intended_ns: int) -> bool:
+        since_ns = intended_ns - world.running.started_ns - world.running.delayed_ns
+        return side is Side.CLUSTER and world.running.delayed_ns > 0 and since_ns < 6e9
+
+    world.running.fails = fails
+    outcome = gate()
+    assert outcome.exit_code == 1
+    assert found(outcome, "availability", "quiet").verdict is Verdict.FAIL
+    assert outcome.result is not None
+    assert [row.name for row in outcome.result.phases if row.name != "preflight"] == ["steady", "quiet"]
+
+
+def test_a_pause_that_is_none_cannot_pass(gate: Gate, world: World) -> None:
+    world.running.restless = True
+    outcome = gate(*PARTS)
+    assert found(outcome, "sufficiency", "quiet").verdict is Verdict.INCONCLUSIVE
+
+
+def test_extra_load_that_is_not_sent_proves_no_capacity(gate: Gate, world: World) -> None:
+    world.running.weak = True
+    outcome = gate(*PARTS)
+    assert found(outcome, "capacity", "capacity").verdict is Verdict.INCONCLUSIVE
+
+
+def test_an_old_side_that_cannot_take_everything_back_fails_by_capacity(gate: Gate, world: World) -> None:
+    world.running.fails = lambda side, _: side is Side.EXTRA_LEGACY
+    outcome = gate()
+    assert outcome.exit_code == 1
+    capacity = found(outcome, "capacity", "capacity")
+    assert capacity.verdict is Verdict.FAIL
+    assert capacity.data["stopped"] is not None  # and the load was lowered at once
+
+
+def test_a_load_that_takes_no_orders_is_no_fault_of_the_service(gate: Gate, world: World, monkeypatch: Any) -> None:
+    def refuse(*_: Any) -> None:
+        raise LoadError("the load takes no orders")
+
+    monkeypatch.setattr(world.running, "pause", refuse)
+    assert gate(*PARTS).exit_code == 2
+
+
+class FakeMonitor:
+    def __init__(self, failed: int) -> None:
+        self.events = np.zeros(100, EVENT_DTYPE)
+        self.events["side"] = EXTRA[Side.LEGACY]
+        self.events["failure"][:failed] = Failure.STATUS
+
+    def events_since(self, since_ns: int) -> Events:
+        return self.events
+
+
+class FakeOrders:
+    def __init__(self) -> None:
+        self.given: list[tuple[Side, float]] = []
+
+    def boost(self, side: Side, rate_per_s: float) -> None:
+        self.given.append((side, rate_per_s))
+
+
+@pytest.mark.parametrize(
+    ("customers_failed", "side_failed", "lowered"), [(0, 0, False), (1, 9, False), (2, 0, True), (0, 40, True)]
+)
+def test_load_is_lowered_once_when_customers_suffer_or_the_side_clearly_fails(
+    customers_failed: int, side_failed: int, lowered: bool
+) -> None:
+    world, orders = World(), FakeOrders()
+    world.customers.answer = CustomersReport(1000, 7)
+    raised = Raised(
+        orders,  # type: ignore[arg-type]
+        FakeMonitor(side_failed),  # type: ignore[arg-type]
+        world.customers,
+        Side.LEGACY,
+        unacceptable=0.1,
+        since_ns=0,
+    )
+    world.customers.answer = replace(world.customers.answer, failed=7 + customers_failed)
+    for _ in range(3):
+        raised.look()
+    assert orders.given == ([(Side.LEGACY, 0)] if lowered else [])
+    assert (raised.stopped is not None) is lowered
