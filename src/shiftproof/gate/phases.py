@@ -14,7 +14,7 @@ from shiftproof.gate.settings import Depth
 from shiftproof.model.history import Budget, Phase, PhaseKind
 from shiftproof.ports import Clock, RunningLoad
 
-SETTLE_S = 1.0  # after an action: what it broke may show a moment later
+SETTLE_S = 0.5  # after an action: what it broke may show a moment later
 AFTER_RECOVERY_S = 2.0  # watched beyond the time that a crash's budget allows
 PAIRS_DEADLINE_FACTOR = 4  # a phase waits this many times the planned span for its pairs; then sufficiency speaks
 
