@@ -75,3 +75,20 @@ def test_status_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str]) -> No
     assert "memory 2,048 MiB" in out.getvalue()
     lab_views.show_status(Console(), found, as_json=True)
     assert json.loads(capsys.readouterr().out) == found
+
+
+def test_status_tells_what_somebody_has_changed() -> None:
+    fault = {"id": "a1", "fault": "deny legacy -> database", "ends_in_s": 59.6, "dropped": 3}
+    found = {
+        "pid": 5,
+        "up_s": 61.5,
+        "parts": [],
+        "memory": {"total": 0, "pss": 0, "guests_pss": 0, "tmpfs": 0},
+        "network": [fault],
+        "legacy": {"legacy-1": {"running": True, "env": {"POOL_SIZE": "1"}}, "legacy-2": {"running": True, "env": {}}},
+    }
+    out = io.StringIO()
+    lab_views.show_status(Console(file=out, width=120), found, as_json=False)
+    assert "network fault: deny legacy -> database; 3 packets dropped, ends in 60 s\n" in out.getvalue()
+    assert "legacy-1 has other settings: POOL_SIZE\n" in out.getvalue()
+    assert "legacy-2" not in out.getvalue()

@@ -113,9 +113,20 @@ def show_status(console: Console, found: Mapping[str, Any], as_json: bool) -> No
         pid = "" if part["pid"] is None else str(part["pid"])
         table.add_row(part["name"], part["where"], pid, state, str(part["restarts"] or ""), part["problem"] or "")
     console.print(table)
+    for line in _changed(found):
+        console.print(line, style="yellow", highlight=False, markup=False)
     memory = {name: value / 2**20 for name, value in found["memory"].items()}
     console.print(
         f"up {found['up_s']:.0f} s, init {found['pid']}, memory {memory['total']:,.0f} MiB"
         f" (processes {memory['pss']:,.0f}, guests {memory['guests_pss']:,.0f}, tmpfs {memory['tmpfs']:,.0f})",
         highlight=False,
     )
+
+
+def _changed(found: Mapping[str, Any]) -> Iterator[str]:
+    """What somebody has planted: network faults in force, legacy machines with other settings."""
+    for fault in found.get("network", ()):
+        yield f"network fault: {fault['fault']}; {fault['dropped']} packets dropped, ends in {fault['ends_in_s']:.0f} s"
+    for host, state in found.get("legacy", {}).items():
+        if state["env"]:
+            yield f"{host} has other settings: {', '.join(state['env'])}"
