@@ -92,6 +92,7 @@ def test_the_projects_own_platform_is_sound(infra: Path) -> None:
             "{nr} cannot be filled in",
             "- name: read",
         ),
+        ("peak_per_s: 420", "peak_per_s: 300", "our own load would be above the peak", "load:"),
         ("          remember: id\n", "", "and no operation has `remember`", "load:"),
         ('start: "17:00", end: "21:00"', 'start: "17:00", end: "17:00"', "ends when it starts", "evening-peak"),
         (

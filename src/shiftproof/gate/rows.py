@@ -46,6 +46,12 @@ def _detail(phases: Sequence[Phase]) -> str:
     times = len(phases)
     rollouts = [phase.facts["rollout_s"] for phase in phases if "rollout_s" in phase.facts]
     moves = [phase.facts["seconds"] for phase in phases if phase.facts.get("seconds") is not None]
+    quiet_s = next((float(phase.facts["quiet_s"]) for phase in phases if "quiet_s" in phase.facts), None)
+    peak = next((phase.facts["peak"] for phase in phases if "peak" in phase.facts), None)
+    if quiet_s is not None:
+        return f"{quiet_s:g} s without a request"
+    if peak is not None:
+        return f"{peak['required_per_s']:g}/s on {peak['side']}" + (", ended early" if peak["stopped"] else "")
     if rollouts:
         return f"{times} rollouts, {mean(rollouts):.1f} s each" if times > 1 else f"1 rollout, {rollouts[0]:.1f} s"
     if phases and phases[0].kind is PhaseKind.ROLLBACK and moves:

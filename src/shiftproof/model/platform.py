@@ -116,6 +116,17 @@ class Load(Strict):
     operations: tuple[Operation, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """In a rollback the old side gets both requests of each triple that are not pinned to the new one."""
+        ours = 2 * self.pairs_per_s + self.customers_per_s
+        if self.peak_per_s is not None and ours > self.peak_per_s:
+            raise ValueError(
+                f"our own load would be above the peak: in a rollback 2 x {self.pairs_per_s:g} pairs and"
+                f" {self.customers_per_s:g} customers a second come to the old side; peak_per_s is {self.peak_per_s:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _remembered(self) -> Self:
         asking = [one.name for one in self.operations if "id" in one.placeholders()]
         if asking and not any(one.remember for one in self.operations):
