@@ -80,9 +80,10 @@ def dry_run_gate(request: Request, json: str | None) -> int:
 
 def _say_plan(view: View, opened: Opened, checks: int) -> None:
     settings = opened.settings
-    times, rate = settings.depth.repeats, settings.service.load.pairs_per_s
-    view.note(f"{checks} checks passed; a gate would now try, under {rate:g} pairs/s:")
-    view.note(f"steady; deploy x{times}; shift to {settings.to_pct}% (rehearsal rule) x{times}; rollback x{times}")
+    times, load = settings.depth.repeats, settings.service.load
+    peak = f"legacy at {load.peak_per_s:g}/s" if load.peak_per_s is not None else "no peak, as none is declared"
+    view.note(f"{checks} checks passed; a gate would now try, under {load.pairs_per_s:g} pairs/s:")
+    view.note(f"steady; {load.quiet_s:g} s of quiet; {peak}; deploy x{times}; shift to {settings.to_pct}% (rehearsal rule) x{times}; rollback x{times}")
     for experiment in opened.experiments:
         view.note(f"{experiment.name} x{experiment.repeats}: {experiment.title}")
 
