@@ -83,7 +83,8 @@ def _say_plan(view: View, opened: Opened, checks: int) -> None:
     times, load = settings.depth.repeats, settings.service.load
     peak = f"legacy at {load.peak_per_s:g}/s" if load.peak_per_s is not None else "no peak, as none is declared"
     view.note(f"{checks} checks passed; a gate would now try, under {load.pairs_per_s:g} pairs/s:")
-    view.note(f"steady; {load.quiet_s:g} s of quiet; {peak}; deploy x{times}; shift to {settings.to_pct}% (rehearsal rule) x{times}; rollback x{times}")
+    view.note(f"steady; {load.quiet_s:g} s of quiet; {peak}; deploy x{times};")
+    view.note(f"shift to {settings.to_pct}% (rehearsal rule) x{times}; rollback x{times}")
     for experiment in opened.experiments:
         view.note(f"{experiment.name} x{experiment.repeats}: {experiment.title}")
 
