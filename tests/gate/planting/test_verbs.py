@@ -1,0 +1,178 @@
+"""legacy and network against a made-up lab: order, what is recorded before, and what an undo restores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from shiftproof.adapters import embedded_lab
+from shiftproof.adapters.embedded_lab import undo_legacy, undo_network
+from shiftproof.adapters.kubernetes.objects import Objects
+from shiftproof.errors import ConfigError, FaultError, LabError, UndoError
+from shiftproof.gate.planting import Planting, read_defect
+from shiftproof.gate.planting.site import Site
+from shiftproof.lab.control import LabControl
+from shiftproof.lab.setup.paths import project_root
+from shiftproof.model.platform import Target
+from shiftproof.safety.journal import Journal
+
+TARGET = Target(
+    name="lab", kind="lab", aws_endpoint="http://127.0.0.1:1", kubeconfig="none", entry="http://127.0.0.1:1"
+)
+
+
+class FakeLab:
+    """Two legacy machines and a network. `broken`: hosts that do not answer; `deaf`: hosts that keep their settings."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.state: dict[str, dict[str, Any]] = {
+            "legacy-1": {"running": True, "env": {}},
+            "legacy-2": {"running": True, "env": {"A": "old"}},
+        }
+        self.network: dict[str, Mapping[str, Any]] = {}
+        self.broken: set[str] = set()
+        self.deaf: set[str] = set()
+        self.changed: list[tuple[str, int]] = []
+        self.can_delay = False
+
+    def legacy_state(self) -> dict[str, dict[str, Any]]:
+        return {host: {"running": one["running"], "env": dict(one["env"])} for host, one in self.state.items()}
+
+    def change_legacy(self, host: str, env: Mapping[str, str | None], *, running: bool = True) -> Mapping[str, Any]:
+        self.changed.append((host, len(self._journal.pending())))
+        if host not in self.deaf:
+            self.state[host] = {"running": running, "env": dict(env)}
+        return {"problem": "it ended with exit code 1" if host in self.broken else None, "in_rotation": True}
+
+    def check_network(self, fault: Mapping[str, Any]) -> None:
+        if fault["kind"] == "delay" and not self.can_delay:
+            raise LabError("this machine's kernel cannot delay packets", hint="another kernel")
+
+    def add_network(self, fault_id: str, fault: Mapping[str, Any], for_s: float) -> None:
+        assert self._journal.pending()[-1].undo["id"] == fault_id, "it is journalled first"
+        assert self._journal.pending()[-1].lease_s == for_s, "and ends by itself"
+        if "network" not in self.deaf:
+            self.network[fault_id] = fault
+
+    def remove_network(self, fault_id: str) -> None:
+        if "network" not in self.deaf:
+            self.network.pop(fault_id, None)
+
+    def status(self) -> Mapping[str, Any]:
+        return {"network": [{"id": fault_id} for fault_id in self.network]}
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "journal")
+
+
+@pytest.fixture
+def lab(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> FakeLab:
+    made = FakeLab(journal)
+    monkeypatch.setattr(embedded_lab, "LabControl", lambda: made)
+    monkeypatch.setenv("SHIFTPROOF_INFRA", str(project_root() / "infra"))
+    return made
+
+
+@pytest.fixture
+def plant(tmp_path: Path, journal: Journal, lab: FakeLab) -> Any:
+    def make(steps: str) -> Planting:
+        file = tmp_path / "defect.yaml"
+        file.write_text(
+            f"id: d\ntitle: t\nevidence: e\nservice: payments\nplant:\n{steps}\nexpect: {{claim: outage}}\n"
+        )
+        control = cast("LabControl", lab)
+        site = Site(TARGET, "payments", "payments", journal, cast("Objects", None), control)
+        return Planting(read_defect(file), site, undo={"legacy": undo_legacy, "network": undo_network})
+
+    return make
+
+
+def test_settings_come_on_top_of_those_that_are_there_and_go_again(plant: Any, lab: FakeLab, journal: Journal) -> None:
+    before = lab.legacy_state()
+    planting = plant("  - legacy: {env: {POOL_SIZE: 1, PGHOST: null}}")
+    planting.begin()
+    assert lab.state["legacy-2"] == {"running": True, "env": {"A": "old", "POOL_SIZE": "1", "PGHOST": None}}
+    assert sorted(lab.changed) == [("legacy-1", 1), ("legacy-2", 1)], "each after the journal"
+    planting.unplant()
+    assert lab.legacy_state() == before
+    assert journal.pending() == ()
+
+
+def test_steps_on_one_machine_are_taken_back_one_by_one(plant: Any, lab: FakeLab) -> None:
+    before = lab.legacy_state()
+    planting = plant(
+        "  - legacy: {hosts: [legacy-1], env: {A: 1}}\n"
+        "  - legacy: {hosts: [legacy-1], env: {A: 2}}\n"
+        "  - {legacy: {stop: true}, when: rollback}"
+    )
+    planting.begin()
+    assert lab.state["legacy-1"]["env"] == {"A": "2"}
+    planting.phase_started("rollback")
+    assert [one["running"] for one in lab.state.values()] == [False, False]
+    assert [host for host, _ in lab.changed[-2:]] == ["legacy-1", "legacy-2"], "under load one after another"
+    planting.unplant()
+    assert lab.legacy_state() == before
+
+
+def test_a_process_that_cannot_start_is_noted_and_no_error(plant: Any, lab: FakeLab) -> None:
+    lab.broken = {"legacy-1"}
+    planting = plant("  - legacy: {env: {A: 1}}")
+    planting.begin()
+    assert planting.notes == ("legacy-1 does not answer: it ended with exit code 1",)
+    with pytest.raises(UndoError, match="legacy-1 does not answer"):
+        planting.unplant()
+
+
+def test_a_change_that_was_not_taken_plants_nothing(plant: Any, lab: FakeLab) -> None:
+    lab.deaf = {"legacy-2"}
+    with pytest.raises(FaultError, match="legacy-2 did not take the change"):
+        plant("  - legacy: {env: {A: 1}}").begin()
+
+
+def test_what_is_so_already_is_refused_with_its_line(plant: Any, lab: FakeLab, journal: Journal) -> None:
+    with pytest.raises(ConfigError, match="legacy: the legacy machines are so already") as wrong:
+        plant("  - legacy: {hosts: [legacy-2], env: {A: old}}").begin()
+    assert wrong.value.line == 6
+    assert journal.pending() == ()
+
+
+def test_a_network_fault_is_journalled_made_looked_for_and_taken_away(plant: Any, lab: FakeLab) -> None:
+    planting = plant("  - network: {drop_idle: {from: cluster, to: database, after_s: 5}}")
+    planting.begin()
+    (fault,) = lab.network.values()
+    assert (fault["kind"], fault["source"], fault["destination"], fault["after_s"]) == (
+        "drop_idle",
+        "cluster",
+        "database",
+        5,
+    )
+    planting.unplant()
+    assert lab.network == {}
+
+
+def test_what_the_kernel_cannot_do_is_refused_before_anything_is_made(plant: Any, lab: FakeLab) -> None:
+    steps = "  - legacy: {env: {A: 1}}\n  - network: {delay: {from: legacy, to: database, ms: 5}}"
+    with pytest.raises(ConfigError, match="network: this machine's kernel cannot delay packets") as wrong:
+        plant(steps).begin()
+    assert (wrong.value.line, wrong.value.hint) == (7, "another kernel")
+    assert lab.changed == []
+
+
+def test_a_lab_that_says_yes_and_does_nothing_is_not_believed(plant: Any, lab: FakeLab) -> None:
+    planting = plant("  - network: {deny: {from: cluster, to: database}}")
+    lab.deaf = {"network"}
+    with pytest.raises(FaultError, match="although it took it"):
+        planting.begin()
+    lab.deaf = set()
+    planting.unplant()
+    other = plant("  - network: {deny: {from: cluster, to: database}}")
+    other.begin()
+    lab.deaf = {"network"}
+    with pytest.raises(UndoError, match="still in force"):
+        other.unplant()
