@@ -21,9 +21,10 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
 
 @pytest.fixture
 def balancer(estate: Estate) -> Iterator[Balancer]:
-    """With its lag at 0, and without the cluster targets that the test registered."""
+    """With its lag at 0 (its own is some seconds for targets that leave), and without the test's cluster targets."""
+    estate.balancer.lag(weights_s=0, registration_s=0, deregistration_s=0)
     yield estate.balancer
-    estate.balancer.lag(weights_s=0, registration_s=0, deregistration_s=None)
+    estate.balancer.lag(weights_s=0, registration_s=0, deregistration_s=0)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from fakes.backends import Backend
 from fakes.balancer import Balancer, Estate, eventually
 
 from shiftproof.adapters.elbv2 import connect
+from shiftproof.lab.lb.lag import LETS_GO_S
 from shiftproof.ports import Weights
 
 pytestmark = pytest.mark.component
@@ -266,7 +267,7 @@ def test_weight_lag_is_honoured_and_setting_it_to_0_makes_what_waits_due(balance
 
 def test_registration_lag_holds_back_coming_and_going(balancer: Balancer, pods: MakePod) -> None:
     pod = pods()
-    balancer.lag(registration_s=2)
+    balancer.lag(registration_s=2, deregistration_s=None)
     written = time.monotonic()
     balancer.register("cluster", pod, healthy=False)
     assert balancer.states("cluster")[f"{pod.ip}:{pod.port}"] == ("initial", "Elb.RegistrationInProgress")
@@ -277,6 +278,19 @@ def test_registration_lag_holds_back_coming_and_going(balancer: Balancer, pods: 
     assert answered_by(balancer, "cluster", 10) == {pod.name: 10}, "a late load balancer still sends"
     balancer.lag(registration_s=0)
     eventually(lambda: balancer.state("cluster", pod) == "draining", "draining")
+
+
+def test_a_target_that_leaves_is_sent_to_for_some_seconds_more_unless_it_is_told_otherwise(
+    balancer: Balancer, pods: MakePod
+) -> None:
+    pod = pods()
+    balancer.register("cluster", pod)
+    balancer.lag(deregistration_s=None)
+    left = time.monotonic()
+    balancer.deregister("cluster", pod)
+    assert answered_by(balancer, "cluster", 10) == {pod.name: 10}
+    eventually(lambda: balancer.state("cluster", pod) == "draining", "draining")
+    assert time.monotonic() - left >= LETS_GO_S
 
 
 @pytest.mark.parametrize(
@@ -296,7 +310,7 @@ def test_bad_lag_is_refused_and_changes_nothing(balancer: Balancer, body: str) -
     assert answer.status_code == 400
     assert answer.json()["problem"]
     held = httpx.get(f"{balancer.api}/_lab/lag").json()
-    assert held == {"weights_s": 0.0, "registration_s": 0.0, "deregistration_s": None}
+    assert held == {"weights_s": 0.0, "registration_s": 0.0, "deregistration_s": 0.0}
 
 
 @pytest.mark.parametrize("weight", [1000, -1])

@@ -12,12 +12,17 @@ V = TypeVar("V")
 
 MAX_LAG_S = 300.0
 
+LETS_GO_S = 2.0
+"""A real load balancer goes on sending to a target for some seconds after it was deregistered (which is why pods get a
+preStop sleep); AWS names no figure. Too short here, and a service without preStop would look sound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lag:
     """Seconds between the API's answer and the effect on traffic.
 
-    registration_s: for targets that come, and for those that leave too while deregistration_s is None.
+    registration_s: for targets that come, and for those that leave too (LETS_GO_S at least) while deregistration_s is
+    None.
     """
 
     weights_s: float = 0.0
@@ -33,9 +38,9 @@ class Lag:
 
     def of_registration(self, registered: bool) -> float:
         """Until traffic follows a target that came (or left)."""
-        if registered or self.deregistration_s is None:
+        if registered:
             return self.registration_s
-        return self.deregistration_s
+        return max(self.registration_s, LETS_GO_S) if self.deregistration_s is None else self.deregistration_s
 
 
 class SharedLag:
