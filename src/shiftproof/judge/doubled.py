@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from shiftproof.judge.sequential import MIN_ERRORS, mcnemar_log_e
+from shiftproof.judge.words import count
 from shiftproof.model.probe import Kind, ProbeRecord, last_name
 
 HINT = "look keys up in one place that both sides share (a unique key in the database), not in each process or side"
@@ -31,13 +32,14 @@ def doubled_sentence(records: Sequence[ProbeRecord], doubled: Sequence[ProbeReco
     tried = sum(one.way == way for one in records)
     others = len(doubled) - often
     more = f"; by other ways {others:,} more" if others else ""
-    control = f"sent to legacy twice, it took effect once each time ({len(records):,} of {len(records):,})"
+    control = f"sent to legacy twice, it took effect once ({len(records):,} of {len(records):,})"
     if legacy_too(records):
         control = f"legacy by itself did so in {legacy_too(records):,} of {len(records):,}"
     listed = (last_name(one.path) for one in first.treatment if one.kind is Kind.COUNT)
     things = next((name for name in listed if name), None)
     effect = f"made {first.applied} {things}" if things else f"took effect {first.applied} times"
-    return f"{first.operations[0]}: one key sent {way}, {effect} ({often:,} of {tried:,} tries{more}); {control}."
+    tries = f"{often:,} of {count(tried, 'try', 'tries')}{more}"
+    return f"{first.operations[0]}: one key sent {way}, {effect} ({tries}); {control}."
 
 
 def decisive(alpha_share: float, records: Sequence[ProbeRecord], doubled: Sequence[ProbeRecord]) -> bool:

@@ -30,12 +30,14 @@ class LiveProbes:
         return self._sent_twice(counted, phase)
 
     def _compared(self, record: ProbeRecord, phase: str) -> Finding | None:
-        self._parity.add(record)
+        self._parity.add(record, phase)
         failing = self._parity.failing() if record.treatment else []
         if not failing:
             return None
         data = {"decided_early": True, **figures(self._parity, failing), "hint": hint(failing)}
-        return Finding("parity", phase, Verdict.FAIL, f"{differs(self._parity, failing)}.", data)
+        return Finding(
+            "parity", self._parity.phase_of(failing), Verdict.FAIL, f"{differs(self._parity, failing)}.", data
+        )
 
     def _sent_twice(self, record: ProbeRecord, phase: str) -> Finding | None:
         """Only what took effect twice ends a run early; how the answers differ is left for the end."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from shiftproof.judge.sequential import MIN_ERRORS, binomial_at_least, mcnemar_log_e
@@ -23,6 +23,8 @@ FIELDS = 128
 DOUBT_P = 0.05
 #: Begins the reason of a conversation that our own bug ended.
 OUR_FAULT = "our own fault"
+#: Where what began between phases belongs.
+OUTSIDE = "run"
 #: HTTP statuses from here on are failures, which a crash may cost and the other claims count.
 SERVER_ERRORS = 500
 
@@ -45,7 +47,7 @@ class Field:
 class FieldCount:
     """In how many conversations a field differed: in the treatment alone, in the control alone, in both.
 
-    log_e: the largest that the evidence against the treatment ever was. first_ns: when it first did in the treatment.
+    log_e: the largest that the evidence against the treatment ever was. phase: where it first did in the treatment.
     server_errors: all of it were HTTP statuses of 500 and above.
     """
 
@@ -53,7 +55,7 @@ class FieldCount:
     control_only: int = 0
     both: int = 0
     log_e: float = 0.0
-    first_ns: int | None = None
+    phase: str = OUTSIDE
     details: Counter[str] = field(default_factory=Counter)
     server_errors: bool = True
 
@@ -83,14 +85,14 @@ class FieldTally:
         self.good = 0
         self.compared = 0
 
-    def add(self, record: ProbeRecord) -> None:
-        """One good conversation."""
+    def add(self, record: ProbeRecord, phase: str = OUTSIDE) -> None:
+        """One good conversation, and the name of the phase that it began in."""
         self.good += 1
         self.compared += record.compared
         self._largest = max(self._largest, record.compared)
         treatment, control = self._by_field(record.treatment), self._by_field(record.control)
         for key in treatment.keys() | control.keys():
-            self._count(key, treatment.get(key), control.get(key), record.start_ns)
+            self._count(key, treatment.get(key), control.get(key), phase)
 
     def _by_field(self, differences: Iterable[Difference]) -> dict[Field, Difference]:
         return {
@@ -99,10 +101,10 @@ class FieldTally:
             if one.path not in self._ignore
         }
 
-    def _count(self, key: Field, treatment: Difference | None, control: Difference | None, at_ns: int) -> None:
+    def _count(self, key: Field, treatment: Difference | None, control: Difference | None, phase: str) -> None:
         counts = self.fields.setdefault(key, FieldCount())
         if treatment is not None:
-            counts.first_ns = at_ns if counts.first_ns is None else min(at_ns, counts.first_ns)
+            counts.phase = phase if counts.phase == OUTSIDE else counts.phase
             counts.details[treatment.detail] += 1
             counts.server_errors &= is_server_error(treatment)
         if treatment is not None and control is not None:
@@ -132,6 +134,10 @@ class FieldTally:
 
     def _is_money(self, key: Field) -> bool:
         return key.never_ignored and not (key.path == STATUS and self.fields[key].server_errors)
+
+    def phase_of(self, keys: Sequence[Field]) -> str:
+        """The first phase in which any of these differed, "run" when it was between phases only."""
+        return next((phase for key in keys if (phase := self.fields[key].phase) != OUTSIDE), OUTSIDE)
 
     def failing(self) -> list[Field]:
         """What fails, the gravest first."""

@@ -25,7 +25,6 @@ from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "duplicates"
 BY_THE_WEIGHTS = "by the weights"
-AFTERWARDS = "read afterwards"
 #: Phases in which a request sent twice may go by weights that move.
 _MOVING = (PhaseKind.SHIFT, PhaseKind.ROLLBACK)
 
@@ -79,28 +78,32 @@ def _sick_control(talks: Held) -> Finding:
 
 
 def _fields(case: Case, talks: Held) -> Iterator[Finding]:
-    """Answers and accounts that differ; what parity's twins show to be noise explains nothing here."""
+    """Answers and accounts that differ. What parity sees too, as a fault or as noise, is told there."""
     tally = FieldTally(case.alpha_share, case.parity_ignore)
-    noise = _known_noise(case)
-    for record in talks.good:
-        kept = tuple(one for one in record.treatment if one.via != AFTERWARDS or one.path not in noise)
-        tally.add(replace(record, treatment=kept))
+    told = _told_by_parity(case)
+    for place, record in talks.placed:
+        if record.void is None:
+            kept = tuple(one for one in record.treatment if one.path not in told)
+            tally.add(replace(record, treatment=kept), place)
     for keys, verdict in ((tally.failing(), Verdict.FAIL), (tally.doubtful(), Verdict.INCONCLUSIVE)):
         if keys:
-            yield _finding(case, tally, keys, verdict)
+            yield _finding(tally, keys, verdict)
             return
 
 
-def _known_noise(case: Case) -> set[str]:
-    return {one.path for record in held(case, ProbeKind.PARITY).good for one in record.control}
+def _told_by_parity(case: Case) -> set[str]:
+    tally = FieldTally(case.alpha_share, case.parity_ignore)
+    for record in held(case, ProbeKind.PARITY).good:
+        tally.add(record)
+    noise = {key.path for key, counts in tally.fields.items() if counts.noise}
+    return noise | {key.path for key in (*tally.failing(), *tally.doubtful())}
 
 
-def _finding(case: Case, tally: FieldTally, keys: list[Field], verdict: Verdict) -> Finding:
-    firsts = [first for key in keys if (first := tally.fields[key].first_ns) is not None]
+def _finding(tally: FieldTally, keys: list[Field], verdict: Verdict) -> Finding:
     said = differs(tally, keys, "sent to legacy twice")
     tail = ": too little to tell it from noise." if verdict is Verdict.INCONCLUSIVE else "."
     data = {**figures(tally, keys), "hint": hint(keys)}
-    return Finding(_NAME, at_phase(case, min(firsts)), verdict, f"{said}{tail}", data)
+    return Finding(_NAME, tally.phase_of(keys), verdict, f"{said}{tail}", data)
 
 
 def _phase(case: Case, talks: Held, name: str) -> Finding:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from shiftproof.judge.case import Case
-from shiftproof.judge.claims.probing import Held, at_phase, held, shortfall
+from shiftproof.judge.claims.probing import Held, held, shortfall
 from shiftproof.judge.probe_words import differs, figures, hint
 from shiftproof.judge.probes import Field, FieldTally
 from shiftproof.judge.registry import claim
@@ -31,26 +31,26 @@ def judge(case: Case) -> Iterable[Finding]:
     """What differs, if anything does; else one finding for the steady phase, and one for the run."""
     talks = held(case, ProbeKind.PARITY)
     tally = FieldTally(case.alpha_share, case.parity_ignore)
-    for record in talks.good:
-        tally.add(record)
+    for place, record in talks.placed:
+        if record.void is None:
+            tally.add(record, place)
     failing, doubtful = tally.failing(), tally.doubtful()
     if failing:
-        yield _finding(case, tally, failing, Verdict.FAIL)
+        yield _finding(tally, failing, Verdict.FAIL)
         return
     if doubtful:
-        yield _finding(case, tally, doubtful, Verdict.INCONCLUSIVE)
+        yield _finding(tally, doubtful, Verdict.INCONCLUSIVE)
     else:
         yield from (_phase(case, talks, name) for name in case.groups(PhaseKind.STEADY))
     yield _run(case, talks, tally, doubtful)
 
 
-def _finding(case: Case, tally: FieldTally, keys: list[Field], verdict: Verdict) -> Finding:
-    firsts = [first for key in keys if (first := tally.fields[key].first_ns) is not None]
+def _finding(tally: FieldTally, keys: list[Field], verdict: Verdict) -> Finding:
     doubt = verdict is Verdict.INCONCLUSIVE
     said = differs(tally, keys)
     reason = f"{said}: too little to tell it from noise." if doubt else f"{said}."
     data = {**figures(tally, keys), "hint": hint(keys)}
-    return Finding(_NAME, at_phase(case, min(firsts)), verdict, reason, data)
+    return Finding(_NAME, tally.phase_of(keys), verdict, reason, data)
 
 
 def _phase(case: Case, talks: Held, name: str) -> Finding:

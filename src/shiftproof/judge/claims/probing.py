@@ -6,13 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from shiftproof.judge.case import Case
-from shiftproof.judge.probes import OUR_FAULT, in_phase
+from shiftproof.judge.probes import OUR_FAULT, OUTSIDE, in_phase
 from shiftproof.judge.words import count
 from shiftproof.model.history import Phase, PhaseKind
 from shiftproof.model.probe import ProbeKind, ProbeRecord
-
-OUTSIDE = "run"
-"""Where what happened between phases belongs."""
 
 
 @dataclass(frozen=True, slots=True)
