@@ -21,7 +21,7 @@ import pytest
 
 from shiftproof.errors import LabError
 from shiftproof.lab import namespaces
-from shiftproof.lab.network import LEGACY_IPS, POSTGRES_IP
+from shiftproof.lab.network import CONTROL_IP, LEGACY_IPS, POSTGRES_IP
 from shiftproof.lab.network_faults import NetworkFaults
 from shiftproof.lab.network_rules import NetworkFault
 
@@ -115,6 +115,13 @@ def deny(faults: NetworkFaults) -> None:
     assert talks(old), "what was lost is sent again, nothing was reset"
     assert talks(connected("legacy-2"))
     assert faults.status() == []
+    here = socket.create_connection((POSTGRES_IP, PORT), timeout=PATIENT_S)
+    assert talks(here)
+    for source, destination in ((CONTROL_IP, "database"), ("database", CONTROL_IP)):
+        faults.add("a2", NetworkFault("deny", source, destination), 60)
+        assert silent(here), "the bridge's own address, where the load is sent from"
+        faults.remove("a2")
+        assert talks(here)
 
 
 def drop_idle(faults: NetworkFaults) -> None:

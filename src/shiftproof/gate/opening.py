@@ -82,8 +82,9 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
         parts = connect(settings, journal, clock, anchor_ns)
         experiments = [parts.faults.experiment(name) for name in settings.service.experiments]
         with _put_back(settings), planted(defect, settings.target, journal, settings.service) as planting:
-            for note in planting.notes if planting is not None else ():
-                view.note(f"planted {request.defect}: {note}")
+            if planting is not None:
+                for note in planting.notes:
+                    view.note(f"planted {planting.defect.id}: {note}")
             with GateSession(settings, parts, clock, journal, view, planting) as session:
                 yield Opened(settings, session, experiments)
 

@@ -188,7 +188,8 @@ class GateSession:
         """Say so, and plant what waits for it: before its action, and with its load running."""
         self._view.phase_started(phase.name, phase.repeat, phase.of)
         if self._planting is not None:
-            self._planting.phase_started(phase.name)
+            for note in self._planting.phase_started(phase.name):
+                self._view.note(f"planted {self._planting.defect.id}: {note}")
 
     def _checkpoint(self) -> None:
         """Raises what the monitor has found."""

@@ -74,8 +74,12 @@ class Planting:
         for step in at_once:
             self._make(step)
 
-    def phase_started(self, name: str) -> None:
-        """Make the steps that wait for this phase, when it comes for the first time. Raises as `planted` does."""
+    def phase_started(self, name: str) -> tuple[str, ...]:
+        """Make the steps that wait for this phase, when it comes for the first time. Raises as `planted` does.
+
+        Returns what was seen while planting, for people.
+        """
+        known = len(self._site.notes)
         if name not in self._phases:
             self._phases.append(name)
         due = [step for step in self._waiting if step.when == name]
@@ -86,6 +90,7 @@ class Planting:
                 self._make(step)
         finally:
             self._site.under_load = False
+        return tuple(self._site.notes[known:])
 
     def findings(self) -> list[Finding]:
         """INCONCLUSIVE while a step was not made: a PASS would say nothing about the defect."""
