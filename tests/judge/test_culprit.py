@@ -257,6 +257,18 @@ def test_pods_that_fail_alike_are_not_each_to_blame() -> None:
     assert "compare what the cluster side is given with what legacy has" in found.hint
 
 
+def test_pods_that_fail_from_the_first_request_on_had_no_load_before() -> None:
+    run = clean_run().fail(
+        Side.CLUSTER, "steady", after_s=2.2, seconds=1, failure=Failure.STATUS, status=503, target=TARGET,
+        cause="target-status",
+    )  # fmt: skip
+    found = culprit(run)
+    assert found.pattern == "pod-failing"
+    assert "the pod itself failed, from the run's first requests on" in found.sentence
+    assert found.hint is not None
+    assert found.hint.endswith("connections that it kept idle may be broken")
+
+
 def test_a_host_of_the_legacy_side_that_was_taken_away_too_early() -> None:
     legacy = "198.18.0.21:8080"
     run = clean_run()

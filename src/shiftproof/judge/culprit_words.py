@@ -13,6 +13,8 @@ from shiftproof.model.history import History
 #: How far back "what happened last before" looks.
 NEARBY_NS = 2_000_000_000
 _LAG_NS = 250_000_000
+#: What fails this soon in a run had no load before, whatever it is.
+_FIRST_NS = 3_000_000_000
 #: Our own weights, this long before a failure, are worth naming.
 _WEIGHTS_NS = 15_000_000_000
 
@@ -78,7 +80,7 @@ def in_words(scene: Scene, pattern: str, subject: str, losses: list[Loss], quiet
     by = {"node": f" on {name}", "legacy": f" by host {name} of the legacy side", "target": f" by {name}"}.get(sort, "")
     if sort == "pod":
         by = f" by pod {name}"
-        rest, hint = _after_quiet(quiet) if pattern == "idle-dropped" else _pod_rest(scene.lives, pattern, name, losses)
+        rest, hint = _after_quiet(quiet) if pattern == "idle-dropped" else _pod_rest(scene, pattern, name, losses)
     else:
         rest, hint = _side_rest(scene, pattern, name, first, quiet)
     if pattern == "nearby" and not rest:
@@ -106,19 +108,21 @@ def _side_rest(scene: Scene, pattern: str, name: str, at_ns: int, quiet: tuple[i
     return _nearby(scene.history, at_ns), None
 
 
-def _pod_rest(lives: Lives, pattern: str, name: str, losses: list[Loss]) -> Rest:
+def _pod_rest(scene: Scene, pattern: str, name: str, losses: list[Loss]) -> Rest:
     """Patterns that are about one pod."""
-    pod, loss = lives.pods[name], losses[0]
-    seen = around(lives, loss.at_ns)
+    pod, loss = scene.lives.pods[name], losses[0]
+    seen = around(scene.lives, loss.at_ns)
     if pattern in ("late-to-let-go", "pod-leaving"):
         rest, hint = _gone_rest(pod, loss) if pattern == "late-to-let-go" else _leaving_rest(pod, loss)
         return _with_late(rest, hint, seen, loss.at_ns)
-    return _staying_rest(pod, pattern, loss, seen)
+    return _staying_rest(pod, pattern, loss, seen, scene.history.started_ns)
 
 
-def _staying_rest(pod: PodLife, pattern: str, loss: Loss, seen: Around) -> Rest:
+def _staying_rest(pod: PodLife, pattern: str, loss: Loss, seen: Around, started_ns: int) -> Rest:
     at_ns = loss.at_ns
     rest: Rest = (": it was neither new nor leaving, the pod itself failed", _OWN if seen.usual < 2 else _ALIKE)
+    if loss.sent_ns - started_ns < _FIRST_NS:
+        rest = f"{rest[0]}, from the run's first requests on", f"{rest[1]}; connections that it kept idle may be broken"
     match pattern:
         case "not-ready-yet":
             when = f"{_gap(pod.ready_ns, at_ns)} it became ready" if pod.ready_ns else "which had not become ready"
