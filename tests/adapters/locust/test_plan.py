@@ -26,7 +26,8 @@ def service(**load: Any) -> Service:
 def test_the_plan_of_the_reference_service_can_be_sent_to_the_child() -> None:
     plan = plan_for(service(), "http://198.18.0.10", seed=1, anchor_ns=2, max_seconds=3)
     assert json.loads(json.dumps(asdict(plan)))["operations"][0]["expect_status"] == [201]
-    assert plan.rate_per_s == 150
+    assert plan.rate_per_s == service().load.pairs_per_s
+    assert plan.probes_per_s == service().load.probes_per_s > 0
     assert not plan.customers
 
 
@@ -36,6 +37,7 @@ def test_customers_share_nothing_with_the_pairs() -> None:
     assert theirs.customers
     assert theirs.accounts_prefix != ours.accounts_prefix
     assert theirs.seed != ours.seed
+    assert theirs.probes_per_s == 0  # a customer compares nothing
     with pytest.raises(UserError, match="customers' own"):
         plan_for(service(accounts_prefix="cust-"), "http://198.18.0.10", seed=1, anchor_ns=2, max_seconds=3)
 
