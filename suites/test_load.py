@@ -7,6 +7,7 @@ from shiftproof import LoadDrills, PhaseKind, Rehearsal
 pytestmark = pytest.mark.load
 
 
+@pytest.mark.steady
 def test_steady(rehearsal: Rehearsal) -> None:
     with rehearsal.steady():
         pass

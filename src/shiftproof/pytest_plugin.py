@@ -26,9 +26,10 @@ COULD_NOT_RUN = 3
 
 MARKERS = {
     "preflight": "before anything moves; changes nothing",
-    "load": "our own load alone: steady, paused, and at the declared peak",
+    "steady": "nothing is done: what all that follows is held against",
     "cutover": "deploys and shifts that may cost no request",
     "rollback": "the way back",
+    "load": "our own load alone: paused, and at the declared peak",
     "chaos": "experiments, each with its own budget",
 }
 
