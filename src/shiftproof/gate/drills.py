@@ -65,6 +65,7 @@ class RouterDrills:
         self._deadline_s = settings.service.objectives.rollback_within_s
         self.from_pct = from_pct
         self.to_pct = settings.to_pct
+        self._left_behind = False
 
     def shift(self) -> None:
         """To the step's target weight; ends when traffic was seen to follow. Raises ServiceFault when it never does."""
@@ -109,13 +110,14 @@ class RouterDrills:
 
     def _await_clients(self, from_pct: int, to_pct: int, began_ns: int) -> None:
         """Where clients carry cookies, watch until they have followed too, or have not in time; judges say which."""
-        if not self._traffic.cookies_since(began_ns):
-            return
+        if self._left_behind or not self._traffic.cookies_since(began_ns):
+            return  # seen once, it need not be waited for again
         deadline_s = self._deadline_s + LEAD_S
         if to_pct in (0, 100):
-            self._traffic.wait_for_last(to_pct, began_ns, deadline_s)
+            self._left_behind = not self._traffic.wait_for_last(to_pct, began_ns, deadline_s)
         else:
-            self._traffic.wait_for(from_pct, to_pct, began_ns, deadline_s, with_cookies=True)
+            followed = self._traffic.wait_for(from_pct, to_pct, began_ns, deadline_s, with_cookies=True)
+            self._left_behind = followed.seconds is None
 
 
 class ChaosDrills:

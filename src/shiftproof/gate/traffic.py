@@ -73,10 +73,10 @@ class TrafficShare:
         events = self._answered(Side.WEIGHTED, since_ns)
         return bool((events["flags"] & WITH_COOKIES).any())
 
-    def wait_for_last(self, to_pct: int, since_ns: int, deadline_s: float) -> None:
+    def wait_for_last(self, to_pct: int, since_ns: int, deadline_s: float) -> bool:
         """Wait until for a second no request with cookies went to the side that is to get none, at most `deadline_s`.
 
-        to_pct: 0 or 100.
+        to_pct: 0 or 100. False when they still do then.
         """
         give_up_ns = since_ns + int(deadline_s * 1e9)
         while (now_ns := self._clock.now_ns()) < give_up_ns:
@@ -84,8 +84,9 @@ class TrafficShare:
             events = events[(events["flags"] & WITH_COOKIES) > 0]
             wrong = self._on_cluster(events) == (to_pct == 0)
             if now_ns - since_ns > WITHOUT_S * 1e9 and not wrong.any():
-                return
+                return True
             self._clock.sleep(0.1)
+        return False
 
     def wait_for_any(self, since_ns: int, least_s: float, deadline_s: float) -> None:
         """Wait `least_s`, and on until a weighted request was answered by the cluster side, at most `deadline_s`."""
