@@ -114,7 +114,7 @@ def show_status(console: Console, found: Mapping[str, Any], as_json: bool) -> No
         table.add_row(part["name"], part["where"], pid, state, str(part["restarts"] or ""), part["problem"] or "")
     console.print(table)
     for line in _changed(found):
-        console.print(line, style="yellow", highlight=False, markup=False)
+        console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
     memory = {name: value / 2**20 for name, value in found["memory"].items()}
     console.print(
         f"up {found['up_s']:.0f} s, init {found['pid']}, memory {memory['total']:,.0f} MiB"
