@@ -83,10 +83,10 @@ def changed(record: ProbeRecord, change: ProbeChange) -> ProbeRecord:
     """The record with one change made."""
     if change.void is not None:
         return ProbeRecord(record.number, record.kind, record.start_ns, record.end_ns, void=change.void)
-    if change.difference is not None:
-        side = "control" if change.in_control else "treatment"
-        record = replace(record, **{side: (*getattr(record, side), change.difference)})
-    if change.applied is not None:
-        side = "control_applied" if change.in_control else "applied"
-        record = replace(record, **{side: change.applied})
-    return record
+    if change.difference is not None and change.in_control:
+        record = replace(record, control=(*record.control, change.difference))
+    elif change.difference is not None:
+        record = replace(record, treatment=(*record.treatment, change.difference))
+    if change.applied is not None and change.in_control:
+        return replace(record, control_applied=change.applied)
+    return record if change.applied is None else replace(record, applied=change.applied)
