@@ -71,7 +71,7 @@ class Case:
         return out
 
 
-def make_case(
+def make_case(  # noqa: PLR0913  all but the first two by keyword: what the service is held to, and how deeply
     history: History,
     objectives: Objectives,
     *,
@@ -79,8 +79,6 @@ def make_case(
     required_phases: tuple[str, ...] = REQUIRED_PHASES,
     watchers: tuple[Source, ...] = (Source.KUBERNETES, Source.LOAD_BALANCER),
     decided: tuple[Finding, ...] = (),
-    parity_ignore: tuple[str, ...] = (),
-    duplicates_not_applicable: str | None = None,
 ) -> Case:
     """Join the history once for all judges. quick: a PASS rules out 1% instead of the objective's own rate."""
     pairs = pair_up(history.events, history.phases)
@@ -99,6 +97,4 @@ def make_case(
         required_phases=required_phases,
         watchers=watchers,
         decided=decided,
-        parity_ignore=parity_ignore,
-        duplicates_not_applicable=duplicates_not_applicable,
     )

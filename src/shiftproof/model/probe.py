@@ -46,8 +46,8 @@ class Kind(StrEnum):
 class Difference:
     """One field that two answers do not share.
 
-    path: keys from the top, e.g. "payments[].amount", or one of the @ names above; "" is the whole body. via: how it was
-    asked, as words that follow the operation's name; "" when plainly. detail: what may be told of it (two statuses, two
+    path: keys from the top, e.g. "payments[].amount", or one of the @ names above; "" is the whole body. via: how it
+    was asked, as words that follow the operation's name; "" when plainly. detail: what may be told of it (two statuses, two
     types, two counts, minutes), never a value of the service's.
     """
 
@@ -88,7 +88,7 @@ def last_name(path: str) -> str:
 
 
 def words_of(name: str) -> frozenset[str]:
-    """"amountMinor", "amount_minor" and "amount-minor" have the words amount and minor."""
+    """ "amountMinor", "amount_minor" and "amount-minor" have the words amount and minor."""
     return frozenset(word.lower() for word in _WORD.findall(name))
 
 
