@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from shiftproof.judge import Case, judge_all, make_case
@@ -10,8 +11,12 @@ from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.testing import RunBuilder
 
 
+_DECLARED = ("parity_ignore", "duplicates_not_applicable")  # in platform.yaml: the session adds them to the case
+
+
 def case_of(run: RunBuilder, **more: Any) -> Case:
-    return make_case(run.build(), Objectives(), **more)
+    declared = {name: more.pop(name) for name in _DECLARED if name in more}
+    return replace(make_case(run.build(), Objectives(), **more), **declared)
 
 
 def findings_of(run: RunBuilder, claim: str, phase: str | None = None, **more: Any) -> list[Finding]:

@@ -268,8 +268,6 @@ class GateSession:
             quick=self.settings.quick,
             decided=decided,
             required_phases=self._required(),
-            parity_ignore=self.settings.service.parity.ignore,
-            duplicates_not_applicable=self.settings.service.duplicates.not_applicable,
         )
         return replace(
             case,
@@ -279,6 +277,8 @@ class GateSession:
             min_pairs=int(PAIRS_TOLERANCE * depth.pairs_per_action),
             soak_s=depth.soak_s,
             pairs_per_s=self._parts.load_plan.rate_per_s,
+            parity_ignore=self.settings.service.parity.ignore,
+            duplicates_not_applicable=self.settings.service.duplicates.not_applicable,
         )
 
     def _required(self) -> tuple[str, ...]:
