@@ -10,7 +10,6 @@ from shiftproof.model.platform import Objectives
 from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.testing import RunBuilder
 
-
 _DECLARED = ("parity_ignore", "duplicates_not_applicable")  # in platform.yaml: the session adds them to the case
 
 

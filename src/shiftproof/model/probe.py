@@ -47,8 +47,8 @@ class Difference:
     """One field that two answers do not share.
 
     path: keys from the top, e.g. "payments[].amount", or one of the @ names above; "" is the whole body. via: how it
-    was asked, as words that follow the operation's name; "" when plainly. detail: what may be told of it (two statuses, two
-    types, two counts, minutes), never a value of the service's.
+    was asked, as words that follow the operation's name; "" when plainly. detail: what may be told of it (statuses,
+    types, counts, minutes), never a value of the service's.
     """
 
     operation: str
