@@ -71,7 +71,7 @@ class Case:
         return out
 
 
-def make_case(  # noqa: PLR0913  all but the first two by keyword: what the service is held to, and how deeply
+def make_case(
     history: History,
     objectives: Objectives,
     *,
