@@ -257,6 +257,17 @@ def test_pods_that_fail_alike_are_not_each_to_blame() -> None:
     assert "compare what the cluster side is given with what legacy has" in found.hint
 
 
+def test_a_pod_that_its_cpu_limit_stopped_fails_for_that() -> None:
+    run = lost("target-status", failure=Failure.STATUS, status=503)
+    happen(run, "pod.throttled", POD, 3.0, throttled=74, periods=141, cpu_limit="50m")
+    found = culprit(run)
+    assert "by pod payments-a1 at 00:00:17.502: pod payments-a1 was stopped by its CPU limit of 50m in 52%" in (
+        found.sentence
+    )
+    assert found.hint is not None
+    assert "CPU limit" in found.hint
+
+
 def test_pods_that_fail_from_the_first_request_on_had_no_load_before() -> None:
     run = clean_run().fail(
         Side.CLUSTER, "steady", after_s=2.2, seconds=1, failure=Failure.STATUS, status=503, target=TARGET,

@@ -75,7 +75,7 @@ def main_culprit(culprits: Sequence[Culprit]) -> Culprit | None:
     more = {other.subject for other in culprits[1:] if other.pattern == first.pattern} - {first.subject}
     if not more:
         return first
-    sort = first.subject.partition("/")[0]
+    sort = first.subject.partition("/")[0].replace("legacy", "host")
     requests = sum(other.requests for other in culprits if other.pattern == first.pattern)
     extra = f" The same at {count(len(more), f'other {sort}')}: {count(requests, 'request')} in all."
     return replace(first, sentence=first.sentence + extra)

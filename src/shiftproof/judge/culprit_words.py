@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from shiftproof.judge.around import Around, all_unready, around, joining_late
 from shiftproof.judge.lives import Lives, PodLife
 from shiftproof.judge.losses import Loss
+from shiftproof.judge.slow import LIMIT, stopped_by_limit
 from shiftproof.judge.words import clock, count, length
 from shiftproof.model.history import History
 
@@ -115,6 +116,9 @@ def _pod_rest(scene: Scene, pattern: str, name: str, losses: list[Loss]) -> Rest
     if pattern in ("late-to-let-go", "pod-leaving"):
         rest, hint = _gone_rest(pod, loss) if pattern == "late-to-let-go" else _leaving_rest(pod, loss)
         return _with_late(rest, hint, seen, loss.at_ns)
+    stopped = stopped_by_limit(scene.history, name) if pattern in ("pod-failing", "short-handed") else None
+    if stopped is not None:
+        return f": {stopped}", LIMIT
     return _staying_rest(pod, pattern, loss, seen, scene.history.started_ns)
 
 

@@ -9,7 +9,7 @@ from shiftproof.model.history import Happening, History
 
 #: A pod that is stopped in fewer periods than this is hardly slowed down by it.
 _MUCH = 0.05
-_LIMIT = "raise the CPU limit or take it away: the request protects the neighbours, a limit only stops bursts"
+LIMIT = "raise the CPU limit or take it away: the request protects the neighbours, a limit only stops bursts"
 _ELSEWHERE = (
     "compare what the cluster side is given with what legacy has: CPU, the size of its pools, places for requests, and"
     " what lies between it and the database"
@@ -18,16 +18,25 @@ _ELSEWHERE = (
 
 def why_slow(history: History) -> dict[str, str]:
     """The culprit's sentence and a hint, as a finding carries them; only a hint where nothing is known."""
-    stopped = sorted(_stopped(history), reverse=True)
-    if not stopped:
+    text = stopped_by_limit(history)
+    if text is None:
         return {"hint": _ELSEWHERE}
-    share, pod, limit = stopped[0]
-    more = f" (so were {count(len(stopped) - 1, 'other pod')})" if len(stopped) > 1 else ""
-    text = (
-        f"pod {pod} was stopped by its CPU limit of {limit} in {percent(share)} of the tenths of a second in which it"
-        f" had work{more}."
+    return {"culprit": f"{text}.", "pattern": "throttled", "hint": LIMIT}
+
+
+def stopped_by_limit(history: History, pod: str | None = None) -> str | None:
+    """The pod that its CPU limit stopped most (or `pod`, if it was), in words; None when none was stopped much."""
+    stopped = sorted(_stopped(history), reverse=True)
+    mine = [one for one in stopped if pod in (None, one[1])]
+    if not mine:
+        return None
+    share, name, limit = mine[0]
+    others = len(stopped) - 1
+    more = f" (and {count(others, 'other pod')})" if others else ""
+    return (
+        f"pod {name}{more} was stopped by its CPU limit of {limit} in {percent(share)} of the tenths of a second in"
+        " which it had work"
     )
-    return {"culprit": text, "pattern": "throttled", "hint": _LIMIT}
 
 
 def _stopped(history: History) -> Iterator[tuple[float, str, str]]:
