@@ -71,7 +71,7 @@ def test_a_cpu_limit_that_stopped_the_pods_is_named() -> None:
         )  # fmt: skip
     data = the(run, "latency", "deploy").data
     assert data["culprit"] == (
-        "pod payments-a1 (and 1 other pod) was stopped by its CPU limit of 50m in 61% of the tenths of a second in which"
-        " it had work."
+        "pod payments-a1 (and 1 other pod) was stopped by its CPU limit of 50m in 61% of the tenths of a second in"
+        " which it had work."
     )
     assert "CPU limit" in data["hint"]
