@@ -113,14 +113,12 @@ def test_clients_that_their_cookies_hold_do_not_hide_that_the_weights_work() -> 
     assert followed.seconds is not None
     assert followed.seconds < 1
     assert share.cookies_since(began_ns)
-    held = share.wait_for(25, 0, began_ns, 10, with_cookies=True)
-    assert held.seconds is None
 
 
-@pytest.mark.parametrize(("held_s", "waits_s"), [(0, 1), (3, 4), (60, 11)])
+@pytest.mark.parametrize(("held_s", "waits_s"), [(0, 2), (3, 5), (60, 11)])
 def test_clients_with_cookies_are_watched_until_the_last_is_back_or_the_time_is_over(
     held_s: float, waits_s: float
 ) -> None:
     share, began_ns, clock = _sticky(held_until_s=held_s)
-    assert share.wait_for_last(0, began_ns, 11) is (held_s < 11)
+    assert share.wait_for_clients(0, began_ns, 11) is (held_s < 11)
     assert waits_s <= (clock.now_ns() - began_ns) / 1e9 <= waits_s + 0.5

@@ -95,7 +95,7 @@ class RouterDrills:
                 # None says that it was seen not to follow; where nobody could tell, there is no such fact.
                 phase.facts.update(seconds=followed.seconds, from_pct=from_pct, to_pct=to_pct)
         if followed.seconds is not None:
-            self._await_clients(from_pct, to_pct, began_ns)
+            self._await_clients(to_pct, began_ns)
             return
         seen = f"{followed.cluster} of {followed.answered} weighted requests went to the cluster side"
         if not followed.stayed:
@@ -107,17 +107,11 @@ class RouterDrills:
             f"{self._deadline_s:.0f} s: {seen}"
         )
 
-
-    def _await_clients(self, from_pct: int, to_pct: int, began_ns: int) -> None:
+    def _await_clients(self, to_pct: int, began_ns: int) -> None:
         """Where clients carry cookies, watch until they have followed too, or have not in time; judges say which."""
         if self._left_behind or not self._traffic.cookies_since(began_ns):
             return  # seen once, it need not be waited for again
-        deadline_s = self._deadline_s + LEAD_S
-        if to_pct in (0, 100):
-            self._left_behind = not self._traffic.wait_for_last(to_pct, began_ns, deadline_s)
-        else:
-            followed = self._traffic.wait_for(from_pct, to_pct, began_ns, deadline_s, with_cookies=True)
-            self._left_behind = followed.seconds is None
+        self._left_behind = not self._traffic.wait_for_clients(to_pct, began_ns, self._deadline_s + LEAD_S)
 
 
 class ChaosDrills:

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from shiftproof.errors import FaultError
+from shiftproof.judge.claims.traffic import fits
 from shiftproof.model.event import WITH_COOKIES, Events, Failure, Side
 from shiftproof.ports import Clock
 
 NAMES_LOOKBACK_S = 30.0  # pods come and go; who answered for the cluster is learnt over this long
-WITHOUT_S = 1.0  # without a stray, and none is expected any more
+CLIENTS_S = 2.0  # of requests with cookies that go by the new weight, and the others are expected to do so, too
 SURE = math.log(1000)  # evidence of 1,000 to 1
 SURE_OF_CHANGE = math.log(1e6)  # a change may begin at any of some thousand requests, each a chance to be wrong
 STRAY_SHARE = 0.001  # a weight of 0 is taken as this much, so that one stray request is unlikely and not impossible
@@ -45,12 +46,9 @@ class TrafficShare:
         self._events_since = events_since
         self._clock = clock
 
-    def wait_for(
-        self, from_pct: int, to_pct: int, since_ns: int, deadline_s: float, *, with_cookies: bool = False
-    ) -> Followed:
+    def wait_for(self, from_pct: int, to_pct: int, since_ns: int, deadline_s: float) -> Followed:
         """Wait until traffic goes by `to_pct` and no more by `from_pct`, at most `deadline_s`.
 
-        with_cookies: look at the requests that carried cookies, and not at those that carried none.
         Page's CUSUM of the log-likelihood ratio of the two shares (Page 1954): it finds the change whenever it came,
         and is not fooled by what still went the old way before it.
         """
@@ -58,7 +56,7 @@ class TrafficShare:
         while True:
             self._clock.sleep(0.1)
             events = self._answered(Side.WEIGHTED, since_ns)
-            events = events[((events["flags"] & WITH_COOKIES) > 0) == with_cookies]
+            events = events[(events["flags"] & WITH_COOKIES) == 0]
             on_cluster = self._on_cluster(events)
             seen = int(on_cluster.sum()), len(events)
             evidence = _evidence(on_cluster, from_pct, to_pct)
@@ -73,17 +71,16 @@ class TrafficShare:
         events = self._answered(Side.WEIGHTED, since_ns)
         return bool((events["flags"] & WITH_COOKIES).any())
 
-    def wait_for_last(self, to_pct: int, since_ns: int, deadline_s: float) -> bool:
-        """Wait until for a second no request with cookies went to the side that is to get none, at most `deadline_s`.
+    def wait_for_clients(self, to_pct: int, since_ns: int, deadline_s: float) -> bool:
+        """Wait until requests with cookies go by `to_pct` too, as the last two seconds show, at most `deadline_s`.
 
-        to_pct: 0 or 100. False when they still do then.
+        Of 0 or 100 percent there may be no stray among them. False when they do not in time.
         """
         give_up_ns = since_ns + int(deadline_s * 1e9)
         while (now_ns := self._clock.now_ns()) < give_up_ns:
-            events = self._answered(Side.WEIGHTED, max(since_ns, now_ns - int(WITHOUT_S * 1e9)))
+            events = self._answered(Side.WEIGHTED, max(since_ns, now_ns - int(CLIENTS_S * 1e9)))
             events = events[(events["flags"] & WITH_COOKIES) > 0]
-            wrong = self._on_cluster(events) == (to_pct == 0)
-            if now_ns - since_ns > WITHOUT_S * 1e9 and not wrong.any():
+            if now_ns - since_ns > CLIENTS_S * 1e9 and fits(int(self._on_cluster(events).sum()), len(events), to_pct):
                 return True
             self._clock.sleep(0.1)
         return False
