@@ -6,8 +6,11 @@ import asyncio
 import json
 import socket
 import struct
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +76,10 @@ class LoadTarget:
     def of(self, side: str) -> list[Arrival]:
         return [arrival for arrival in list(self.arrivals) if arrival.side == side]
 
+    def server_of(self, arrival: Arrival) -> str:
+        """Who answers."""
+        return f"{arrival.side}-1"
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         number = self.connections
@@ -103,7 +110,7 @@ class LoadTarget:
             body = b'{"nothing": "of use"}'
         cookie = f"Set-Cookie: {self.set_cookie}\r\n" if self.set_cookie else ""
         length = f"Content-Length: {len(body)}\r\n"
-        head = f"HTTP/1.1 {status} X\r\n{length}{cookie}X-Served-By: {arrival.side}-1\r\n\r\n".encode()
+        head = f"HTTP/1.1 {status} X\r\n{length}{cookie}X-Served-By: {self.server_of(arrival)}\r\n\r\n".encode()
         if mode == "trickle":
             for byte in head + body:
                 writer.write(bytes([byte]))
@@ -129,6 +136,31 @@ class LoadTarget:
             found = self.payments.get(name)
             return (200, json.dumps(found).encode()) if found else (404, b"{}")
         return 200, b'{"payments": []}'
+
+
+@contextmanager
+def serving(target: LoadTarget) -> Iterator[LoadTarget]:
+    """The service, on a port of its own and on a thread of its own."""
+    started: Future[None] = Future()
+    stop = threading.Event()
+
+    async def run() -> None:
+        server = await asyncio.start_server(target.serve, "127.0.0.1", 0)
+        target.port = server.sockets[0].getsockname()[1]
+        started.set_result(None)
+        while not stop.is_set():
+            await asyncio.sleep(0.02)
+        server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
+    thread.start()
+    started.result(60)
+    yield target
+    stop.set()
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 async def _read(reader: asyncio.StreamReader, connection: int) -> Arrival | None:

@@ -374,6 +374,7 @@ class World:
         self.access_log = FakeAccessLog(self.clock)
         self.lost_when_rolling = False
         self.broken: set[Side] = set()
+        self.platform: dict[str, float] = {}  # numbers that platform.yaml has otherwise
 
     def use(self, clock: RunClock) -> None:
         """Live by another clock from now on: the gate makes its own, and a decision cuts sleeps by that one short."""

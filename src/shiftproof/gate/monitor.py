@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -14,17 +13,7 @@ from shiftproof.judge import LiveJudge, PhaseCount
 from shiftproof.model.event import Events, no_events
 from shiftproof.model.history import Budget, PhaseKind
 from shiftproof.model.probe import ProbeRecord
-
-
-class Records(Protocol):
-    """What the monitor needs of a load."""
-
-    def new_events(self) -> Events: ...
-
-    def new_probes(self) -> Sequence[ProbeRecord]: ...
-
-    def alive(self) -> bool: ...
-
+from shiftproof.ports import RunningLoad
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,7 +28,7 @@ class Monitor:
     """
 
     def __init__(
-        self, load: Records, live: LiveJudge, rate_per_s: float, on_counts: Callable[[Sequence[PhaseCount]], None]
+        self, load: RunningLoad, live: LiveJudge, rate_per_s: float, on_counts: Callable[[Sequence[PhaseCount]], None]
     ) -> None:
         self.rate_per_s = rate_per_s
         self._load = load

@@ -12,6 +12,7 @@ import numpy as np
 from shiftproof.errors import LoadError, ShiftproofError
 from shiftproof.gate.clock import RunClock
 from shiftproof.model.event import Events, Failure, Side, request_id
+from shiftproof.model.history import LoadReport
 from shiftproof.model.probe import ProbeRecord
 from shiftproof.ports import AccessLog, Router, RunningLoad
 
@@ -20,24 +21,36 @@ LOGGED_SHARE = 0.9  # of them that must be found: a log may drop a line when it 
 LOGGED_WITHIN_S = 1.0  # of its end, a request is in the log
 STEP_S = 0.5  # a clock that is kept right by NTP is slewed by less during a gate
 OFF_NS = 500_000_000
+SILENT_S = 10.0  # beyond the time-out of a request
 
 
-class TimedRecords:
-    """New events of a load, refused when their times cannot be: by a clock of its own it would measure other phases."""
+class WatchedLoad:
+    """Implements ports.RunningLoad over another, which is not believed blindly.
 
-    def __init__(self, load: RunningLoad, since_ns: int, now_ns: Callable[[], int]) -> None:
+    Its times must be the run's: by a clock of its own it would measure other phases. And a load that is alive and
+    records nothing is none. timeout_s: of a request, so long it may be silent because nobody answers.
+    """
+
+    def __init__(self, load: RunningLoad, since_ns: int, now_ns: Callable[[], int], timeout_s: float) -> None:
         self._load = load
         self._since_ns = since_ns
         self._now_ns = now_ns
+        self._silent_ns = int((SILENT_S + timeout_s) * 1e9)
+        self._heard_ns = now_ns()
+        self._may_be_silent = False
 
     def new_events(self) -> Events:
-        """Raises LoadError for records from before the load was started, or that are not over yet."""
+        """Raises LoadError for records from before the load was started, or not over yet, and for a long silence."""
         events = self._load.new_events()
+        now_ns = self._now_ns()
         if len(events):
+            self._heard_ns = now_ns
             if int(events["intended_ns"].min()) < self._since_ns - OFF_NS:
                 raise LoadError("the load recorded requests from before it was started: its clock is not the run's")
-            if int(events["ended_ns"].max()) > self._now_ns() + OFF_NS:
+            if int(events["ended_ns"].max()) > now_ns + OFF_NS:
                 raise LoadError("the load recorded requests that are not over yet: its clock is not the run's")
+        elif not self._may_be_silent and now_ns - self._heard_ns > self._silent_ns:
+            raise LoadError(f"the load has recorded nothing for {(now_ns - self._heard_ns) / 1e9:.0f} s")
         return events
 
     def new_probes(self) -> Sequence[ProbeRecord]:
@@ -47,8 +60,30 @@ class TimedRecords:
             raise LoadError("the load recorded probes outside its time: its clock is not the run's")
         return probes
 
+    def triples(self, on: bool) -> None:
+        self._load.triples(on)
+
+    def pause(self) -> None:
+        self._may_be_silent = True
+        self._load.pause()
+
+    def resume(self) -> None:
+        self._load.resume()
+        self._heard_ns = self._now_ns()
+        self._may_be_silent = False
+
+    def boost(self, side: Side, rate_per_s: float) -> None:
+        self._load.boost(side, rate_per_s)
+
     def alive(self) -> bool:
         return self._load.alive()
+
+    def stop(self) -> LoadReport:
+        self._may_be_silent = True
+        return self._load.stop()
+
+    def servers(self) -> tuple[str, ...]:
+        return self._load.servers()
 
 
 def unlogged(log: AccessLog, events: Events, since_ns: int) -> str | None:

@@ -13,7 +13,7 @@ from shiftproof.gate.monitor import Monitor
 from shiftproof.gate.notes import Notes, merge_timelines
 from shiftproof.gate.parts import Parts
 from shiftproof.gate.phases import OpenPhase, Phases
-from shiftproof.gate.selfcheck import TimedRecords, clock_stepped, unlogged
+from shiftproof.gate.selfcheck import WatchedLoad, clock_stepped, unlogged
 from shiftproof.gate.settings import Depth
 from shiftproof.judge import LiveJudge, PhaseCount, pair_up
 from shiftproof.model.event import Events, Failure, request_id
@@ -59,10 +59,11 @@ class Underway:
                 watcher.start()
             stack.callback(parts.customers.stop)
             parts.customers.start()
-            self.load: RunningLoad = parts.load.start(parts.load_plan, run_dir, "pairs")
+            plan = parts.load_plan
+            started = parts.load.start(plan, run_dir, "pairs")
+            self.load: RunningLoad = WatchedLoad(started, self._started_ns, clock.now_ns, plan.timeout_s)
             stack.callback(self.load.stop)
-            timed = TimedRecords(self.load, self._started_ns, clock.now_ns)
-            self.monitor = Monitor(timed, live, parts.load_plan.rate_per_s, on_counts)
+            self.monitor = Monitor(self.load, live, plan.rate_per_s, on_counts)
             stack.callback(self.monitor.stop)
             self.monitor.start()
             self._closing = stack.pop_all()
@@ -124,7 +125,7 @@ class Underway:
             phases=self.phases.closed,
             events=events,
             operations=tuple(str(operation["name"]) for operation in self._parts.load_plan.operations),
-            servers=self.load.servers(),
+            servers=_named(self.load.servers(), events),
             timeline=merge_timelines(self.timeline(), gap),
             lb_records=records,
             load=self._load_report,
@@ -153,3 +154,8 @@ class Underway:
 
     def _customers(self) -> CustomersReport | None:
         return self._parts.customers.report() if self._load_report is not None else None
+
+
+def _named(servers: tuple[str, ...], events: Events) -> tuple[str, ...]:
+    """The names, with nameless ones for the rest: that names are missing is the load's problem, and no bad index."""
+    return servers + ("",) * (int(events["served_by"].max()) + 1 - len(servers) if len(events) else 0)

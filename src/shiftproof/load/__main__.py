@@ -82,7 +82,7 @@ def main() -> int:
     loop.done.wait()
     gevent.joinall([flushing, probing])
     for written in (recorder, log):
-        _to_disk(written.flush, loop)
+        _written(_attempt(written.flush), loop)
     runner.quit()
     _report(files.report, loop, (recorder, log), environment, time.process_time() - before_s)
     return 0 if loop.problem is None else 1
@@ -224,13 +224,21 @@ def _keep_flushing(written: tuple[Recorder, ProbeLog], loop: OpenLoop) -> None:
     while not loop.done.wait(FLUSH_S):
         for one in written:
             one.gather()
-            _to_disk(lambda: threads.apply(one.write), loop)  # noqa: B023 - waited for within the turn
+            _written(threads.apply(_attempt, (one.write,)), loop)
 
 
-def _to_disk(write: Callable[[], None], loop: OpenLoop) -> None:
+def _attempt(write: Callable[[], None]) -> OSError | None:
+    """What kept it from writing. Returned, since gevent writes to stderr what is raised on its threads, waits for ever
+    when that cannot be written either, and our stderr is on the same disk."""
     try:
         write()
     except OSError as error:
+        return error
+    return None
+
+
+def _written(error: OSError | None, loop: OpenLoop) -> None:
+    if error is not None:
         loop.broke(f"the events could not be written: {error.strerror}")
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.load_target import OPERATIONS, LoadTarget, Start
+from fakes.load_target import OPERATIONS, LoadTarget, Start, serving
 
 from shiftproof.adapters.locust import LocustLoad, RunningLocust, child
 from shiftproof.ports import LoadPlan
@@ -27,27 +24,8 @@ def target() -> LoadTarget:
 @pytest.fixture
 def service(target: LoadTarget) -> Iterator[LoadTarget]:
     """The service, on a thread of its own."""
-    made = target
-    started: Future[None] = Future()
-    stop = threading.Event()
-
-    async def run() -> None:
-        server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-        made.port = server.sockets[0].getsockname()[1]
-        started.set_result(None)
-        while not stop.is_set():
-            await asyncio.sleep(0.02)
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-
-    thread = threading.Thread(target=asyncio.run, args=(run(),), daemon=True)
-    thread.start()
-    started.result(60)
-    yield made
-    stop.set()
-    thread.join(60)
-    assert not thread.is_alive()
+    with serving(target) as made:
+        yield made
 
 
 @pytest.fixture
