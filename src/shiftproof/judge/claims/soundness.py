@@ -46,7 +46,7 @@ def _numbers(case: Case) -> Iterator[str]:
     if len(pair):
         missing = int(pair.max()) - int(pair.min()) + 1 - len(pair)
         if missing:
-            yield f"{count(missing, 'pair')} of the plan are missing from the record, by their numbers"
+            yield f"{count(missing, 'pair')} of the plan missing from the record, by their numbers"
 
 
 def _rate(case: Case) -> Iterator[str]:
