@@ -122,3 +122,17 @@ def test_clients_with_cookies_are_watched_until_the_last_is_back_or_the_time_is_
     share, began_ns, clock = _sticky(held_until_s=held_s)
     assert share.wait_for_clients(0, began_ns, 11) is (held_s < 11)
     assert waits_s <= (clock.now_ns() - began_ns) / 1e9 <= waits_s + 0.5
+
+
+@pytest.mark.parametrize(("share_pct", "follow"), [(0, False), (6, False), (25, True)])
+def test_clients_that_only_lean_to_the_new_weight_have_not_followed(share_pct: float, follow: bool) -> None:
+    share, began_ns = _share(lambda _: share_pct)
+    plain = share._events_since
+
+    def with_cookies(since_ns: int) -> Events:
+        events = plain(since_ns)
+        events["flags"] = np.where(events["side"] == Side.WEIGHTED, WITH_COOKIES, 0)
+        return events
+
+    share._events_since = with_cookies
+    assert share.wait_for_clients(25, began_ns, 11) is follow
