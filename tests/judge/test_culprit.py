@@ -268,6 +268,14 @@ def test_a_pod_that_its_cpu_limit_stopped_fails_for_that() -> None:
     assert "CPU limit" in found.hint
 
 
+def test_requests_that_a_stopped_pod_left_no_room_for() -> None:
+    run = clean_run().fail(Side.CLUSTER, "deploy", after_s=2, seconds=1, at_most=3, failure=Failure.NOT_SENT)
+    happen(run, "pod.throttled", POD, 3.0, throttled=74, periods=141, cpu_limit="50m")
+    found = culprit(run)
+    assert found.sentence.startswith("3 requests not sent, too many were under way")
+    assert "was stopped by its CPU limit of 50m" in found.sentence
+
+
 def test_pods_that_fail_from_the_first_request_on_had_no_load_before() -> None:
     run = clean_run().fail(
         Side.CLUSTER, "steady", after_s=2.2, seconds=1, failure=Failure.STATUS, status=503, target=TARGET,

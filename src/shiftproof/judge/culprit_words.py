@@ -82,6 +82,8 @@ def in_words(scene: Scene, pattern: str, subject: str, losses: list[Loss], quiet
     if sort == "pod":
         by = f" by pod {name}"
         rest, hint = _after_quiet(quiet) if pattern == "idle-dropped" else _pod_rest(scene, pattern, name, losses)
+    elif losses[0].verb.startswith("not sent") and (stopped := stopped_by_limit(scene.history)) is not None:
+        rest, hint = f": {stopped}", LIMIT
     else:
         rest, hint = _side_rest(scene, pattern, name, first, quiet)
     if pattern == "nearby" and not rest:
