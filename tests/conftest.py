@@ -8,12 +8,17 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from fakes.defects import said
 
 from shiftproof.lab.enter import RunningLab, find_lab, require_lab
 
 # A shell starts its background jobs with SIGINT ignored, and whoever ignores it passes that on: tests of Ctrl-C would
 # then wait for ever, depending on who started them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header() -> str:
+    return said()
 
 
 def shiftproof(*words: str, within_s: float = 120.0) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,9 @@ import jsonschema
 import pytest
 from conftest import shiftproof
 from fakes.clock import wait_until
+from fakes.defects import day, defects_of
 
+from shiftproof.gate.planting import read_defect
 from shiftproof.lab.enter import RunningLab
 from shiftproof.report.verdict_file import schema
 from shiftproof.safety.journal import Journal, journal_dir
@@ -25,8 +27,7 @@ from shiftproof.safety.journal import Journal, journal_dir
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 GATE_WITHIN_S = 600.0
-GATE = ("gate", "payments", "--to", "25", "--quick", "--json", "-")
-DEFECTS = Path(__file__).parents[2] / "experiments" / "defects"
+GATE = ("gate", "payments", "--to", "25", "--json", "-")
 
 LOOK = """
 import json
@@ -61,7 +62,7 @@ def _gate(*more: str) -> tuple[int, Mapping[str, Any], str]:
 
 
 def test_a_clean_service_passes(lab: RunningLab) -> None:
-    code, verdict, words = _gate()
+    code, verdict, words = _gate("--quick")
     assert (code, verdict["verdict"]) == (0, "PASS"), words
     assert verdict["requests"]["pairs"] > 3000
     assert verdict["customers"]["requests"] > 300
@@ -70,15 +71,14 @@ def test_a_clean_service_passes(lab: RunningLab) -> None:
     assert not Journal(journal_dir()).pending()
 
 
-@pytest.mark.parametrize(
-    ("defect", "claims"),
-    [("no-graceful-shutdown", {"availability", "outage"}), ("missing-secret-key", {"deploy"})],
-)
-def test_a_planted_defect_fails_by_its_claim(lab: RunningLab, defect: str, claims: set[str]) -> None:
-    code, verdict, words = _gate("--defect", str(DEFECTS / f"{defect}.yaml"))
+@pytest.mark.parametrize("defect", defects_of(day()), ids=lambda path: path.stem)
+def test_a_planted_defect_fails_by_the_claim_that_its_file_expects(lab: RunningLab, defect: Path) -> None:
+    """Two defects, chosen by the day; `make qualify` plants them all."""
+    expected = read_defect(defect).expect.claim
+    code, verdict, words = _gate("--defect", str(defect))
     failed = {claim["name"] for claim in verdict["claims"] if claim["verdict"] == "FAIL"}
-    assert code == 1, words
-    assert failed & claims, words
+    assert (code, verdict["verdict"]) == (1, "FAIL"), words
+    assert expected in failed, words
     assert _look() == WHOLE
     assert not Journal(journal_dir()).pending()
 
@@ -95,7 +95,7 @@ def test_a_gate_that_is_killed_leaves_what_recover_puts_back(lab: RunningLab) ->
 
 def _kill_after(seconds: float) -> None:
     program = (sys.executable, "-c", "from shiftproof.cli import main; main()")
-    gate = subprocess.Popen([*program, *GATE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    gate = subprocess.Popen([*program, *GATE, "--quick"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(seconds)
     children = _descendants(gate.pid)
     gate.send_signal(signal.SIGKILL)

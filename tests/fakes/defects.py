@@ -1,0 +1,32 @@
+"""Which defects the tests plant today: two of all files, chosen by the date, so that in time each has its turn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+DAY = "SHIFTPROOF_DEFECT_DAY"
+"""In the environment: another day than today, to try again what was tried then."""
+
+DEFECTS = Path(__file__).parents[2] / "experiments" / "defects"
+A_DAY = 2
+
+
+def day(env: Mapping[str, str] = os.environ) -> str:
+    """As in 2026-11-23, by UTC."""
+    return env.get(DAY) or datetime.now(UTC).date().isoformat()
+
+
+def defects_of(day: str, folder: Path = DEFECTS) -> tuple[Path, ...]:
+    """The same day and the same files give the same choice."""
+    files = sorted(folder.glob("*.yaml"))
+    return tuple(Random(day).sample(files, min(A_DAY, len(files))))
+
+
+def said() -> str:
+    """For the head of a test run: what is planted, and how to have it again."""
+    chosen = day()
+    return f"defects of {chosen}: {', '.join(path.stem for path in defects_of(chosen))} (again: {DAY}={chosen})"
