@@ -12,6 +12,9 @@ from shiftproof.model.history import History, Phase, PhaseKind, Source
 from shiftproof.model.platform import Objectives
 from shiftproof.model.verdict import Finding
 
+#: Tests that may FAIL a run by chance, rounded up: each claim's in each phase and over the run (about 70 in all).
+PLANNED_TESTS = 80
+
 #: Phases without which a gate has proven nothing, whatever else it tried.
 REQUIRED_PHASES = ("steady", "quiet", "capacity", "deploy", "shift", "rollback")
 
@@ -39,7 +42,7 @@ class Case:
     ruled_out_rate: float = 0.001
     confidence: float = 0.99
     alpha: float = 0.01
-    planned_tests: int = 60
+    planned_tests: int = PLANNED_TESTS
     repeats: int = 3
     min_pairs: int = 900
     soak_s: float = 60.0

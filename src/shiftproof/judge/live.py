@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from shiftproof.errors import ClearFail
+from shiftproof.judge.case import PLANNED_TESTS
 from shiftproof.judge.change import loses_by_change
 from shiftproof.judge.live_latency import LiveLatency, SlowPhase
 from shiftproof.judge.live_probes import LiveProbes
@@ -100,7 +101,12 @@ class LiveJudge:
     """
 
     def __init__(
-        self, objectives: Objectives, *, alpha: float = 0.01, planned_tests: int = 60, ignore: Collection[str] = ()
+        self,
+        objectives: Objectives,
+        *,
+        alpha: float = 0.01,
+        planned_tests: int = PLANNED_TESTS,
+        ignore: Collection[str] = (),
     ) -> None:
         self._objectives = objectives
         self._alpha_share = split_alpha(alpha, planned_tests)
