@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shiftproof.judge.case import PLANNED_TESTS
 from shiftproof.judge.sequential import (
     Decision,
     RateTest,
@@ -31,7 +32,7 @@ from shiftproof.judge.sequential.pairs import MCNEMAR_Q, MCNEMAR_WEIGHTS
 from shiftproof.judge.sequential.stopping import by_counts
 
 ROWS = [(0.001, 0.01), (0.001, 0.005), (0.0001, 0.001)]
-SHARE = 0.01 / 60
+SHARE = 0.01 / PLANNED_TESTS
 
 
 def slowly(
