@@ -35,6 +35,12 @@ _SETTINGS: Mapping[str, str] = {
     "log_min_messages": "warning",
     "max_wal_size": "256MB",
     "min_wal_size": "32MB",
+    # Nodes lose their power here again and again, and a client without power says no goodbye: by the system's own two
+    # hours, a few gates in a row would leave no connection to anybody. Longer than our quiet spell (8 s), so that no
+    # idle flow is kept alive by it.
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
 }
 
 
