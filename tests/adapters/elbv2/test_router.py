@@ -168,7 +168,8 @@ def test_undo_of_weights_is_idempotent(router: Elbv2Router) -> None:
 def test_undo_of_the_lag(balancer: Balancer) -> None:
     balancer.lag(weights_s=3, registration_s=4)
     undo_lag({"target": "lab", "weights_s": 0, "registration_s": 0})
-    assert httpx.get(f"{balancer.api}/_lab/lag").json() == {"weights_s": 0.0, "registration_s": 0.0}
+    now = httpx.get(f"{balancer.api}/_lab/lag").json()
+    assert now == {"weights_s": 0.0, "registration_s": 0.0, "deregistration_s": None}
     with pytest.raises(UndoError, match="did not take"):
         undo_lag({"target": "lab", "weights_s": -1, "registration_s": 0})
 
