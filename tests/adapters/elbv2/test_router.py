@@ -170,7 +170,7 @@ def test_undo_of_the_lag(balancer: Balancer) -> None:
     undo_lag({"target": "lab", "weights_s": 0, "registration_s": 0})
     now = httpx.get(f"{balancer.api}/_lab/lag").json()
     assert now == {"weights_s": 0.0, "registration_s": 0.0, "deregistration_s": None}
-    with pytest.raises(UndoError, match="did not take"):
+    with pytest.raises(UndoError, match="could not be put back: the load balancer refuses"):
         undo_lag({"target": "lab", "weights_s": -1, "registration_s": 0})
 
 
