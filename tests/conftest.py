@@ -21,6 +21,16 @@ def pytest_report_header() -> str:
     return said()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers a file's tests stay on one, in order: they share servers, namespaces, cgroups or ports.
+
+    Tests marked `scattered` share nothing, and go wherever there is time.
+    """
+    for item in items:
+        if item.get_closest_marker("scattered") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 def shiftproof(*words: str, within_s: float = 120.0) -> subprocess.CompletedProcess[str]:
     """Run the command line as a user does."""
     program = (sys.executable, "-c", "from shiftproof.cli import main; main()")

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import boto3
 import httpx
 
 from fakes.backends import Backend
+from fakes.ports import free_port
 from shiftproof.model.marks import ID_HEADER, REHEARSAL_HEADER
 from shiftproof.model.platform import Platform, Service, Target
 
@@ -40,18 +40,12 @@ services:
 """
 
 
-def eventually(condition: Callable[[], object], what: str, within_s: float = 15.0) -> None:
+def eventually(condition: Callable[[], object], what: str, within_s: float = 60.0) -> None:
     """Wait until it is true; fail with `what` when it does not become so."""
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -123,7 +117,7 @@ class Balancer:
         headers = {ID_HEADER: identity} | ({REHEARSAL_HEADER: rule} if rule else {})
         if client is not None:
             return identity, client.get(f"{self.entry}{path}", headers=headers)
-        return identity, httpx.get(f"{self.entry}{path}", headers=headers, timeout=20)
+        return identity, httpx.get(f"{self.entry}{path}", headers=headers, timeout=60)
 
     def lag(self, **seconds: float | None) -> None:
         assert httpx.put(f"{self.api}/_lab/lag", json=seconds).status_code == 200
@@ -182,7 +176,7 @@ def running_balancer(
         yield balancer
     finally:
         process.send_signal(signal.SIGTERM)  # nothing happens when it has ended
-        assert process.wait(timeout=20) == exit_code, (folder / "output.txt").read_text(encoding="utf-8")
+        assert process.wait(timeout=60) == exit_code, (folder / "output.txt").read_text(encoding="utf-8")
 
 
 def _ready(balancer: Balancer) -> bool:

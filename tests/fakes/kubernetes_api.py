@@ -274,7 +274,7 @@ def serving(folder: Path) -> Iterator[tuple[FakeKubernetes, Path]]:
         server.ended.set()
         server.shutdown()
         server.server_close()
-        thread.join(timeout=5)
+        thread.join(timeout=60)
 
 
 def lab_target(kubeconfig: Path) -> Target:

@@ -101,7 +101,7 @@ def _kill_after(seconds: float) -> None:
     gate.send_signal(signal.SIGKILL)
     gate.wait()
     # Load and chaos end with the gate, by themselves.
-    wait_until(lambda: not [pid for pid in children if _alive(pid)], within_s=30)
+    wait_until(lambda: not [pid for pid in children if _alive(pid)], within_s=90)
 
 
 def _descendants(pid: int) -> list[int]:

@@ -17,6 +17,8 @@ from shiftproof.errors import MeasureError
 from shiftproof.judge import Case, claim_names, registry
 from shiftproof.ports import Rollout
 
+pytestmark = pytest.mark.scattered
+
 S = 1_000_000_000
 
 

@@ -63,7 +63,7 @@ def test_bytes_go_both_ways_and_an_end_is_passed_on() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.sockets[0].getsockname()[1])
         writer.write(b"hello")
         writer.write_eof()
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(), 60)
         writer.close()
         there.close()
         here.close()

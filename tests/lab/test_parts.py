@@ -24,7 +24,7 @@ def test_each_starts_after_all_that_it_needs() -> None:
 
 
 def test_those_that_do_not_need_each_other_start_at_the_same_time() -> None:
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
     def meet() -> None:
         both.wait()
@@ -68,7 +68,7 @@ def test_giving_up_while_parts_wait() -> None:
         raise BrokenPipeError
 
     def wait() -> None:
-        release.wait(10)
+        release.wait(60)
 
     with pytest.raises(BrokenPipeError):
         bring_up([Part("slow", wait)], lambda _: None, tick=give_up)

@@ -45,7 +45,7 @@ def is_up(daemon: Daemon) -> str | None:
 def test_ready_with_its_pid_and_log(daemons: list[Daemon], tmp_path: Path) -> None:
     daemon = make(daemons, tmp_path, SERVES)
     daemon.start()
-    daemon.wait_ready(lambda: is_up(daemon), 20)
+    daemon.wait_ready(lambda: is_up(daemon), 60)
     pid = daemon.pid()
     assert pid is not None
     assert Path(f"/proc/{pid}").exists()
@@ -58,7 +58,7 @@ def test_one_that_dies_before_it_is_ready_is_an_error_and_not_tried_again(
     daemon = make(daemons, tmp_path, "print('no such flag'); raise SystemExit(7)")
     daemon.start()
     with pytest.raises(PartFailed, match=r"test/part did not start: ended with exit code 7") as raised:
-        daemon.wait_ready(lambda: "never", 20)
+        daemon.wait_ready(lambda: "never", 60)
     assert raised.value.log == ("no such flag",)
     assert daemon.restarts == 0
 
@@ -73,11 +73,11 @@ def test_one_that_is_late_says_what_was_missing(daemons: list[Daemon], tmp_path:
 def test_one_that_dies_later_is_started_again(daemons: list[Daemon], tmp_path: Path) -> None:
     daemon = make(daemons, tmp_path, SERVES)
     daemon.start()
-    daemon.wait_ready(lambda: is_up(daemon), 20)
+    daemon.wait_ready(lambda: is_up(daemon), 60)
     first = daemon.pid()
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    until(lambda: None if daemon.pid() not in (None, first) else "not back", 20)
+    until(lambda: None if daemon.pid() not in (None, first) else "not back", 60)
     assert daemon.restarts == 1
     assert not daemon.stopped
 
@@ -85,11 +85,11 @@ def test_one_that_dies_later_is_started_again(daemons: list[Daemon], tmp_path: P
 def test_one_that_may_not_be_restarted_stays_dead(daemons: list[Daemon], tmp_path: Path) -> None:
     daemon = make(daemons, tmp_path, "import time; print('up', flush=True); time.sleep(0.3)", restart=False)
     daemon.start()
-    daemon.wait_ready(lambda: is_up(daemon), 20)
-    until(lambda: "alive" if daemon.alive() else None, 20)
+    daemon.wait_ready(lambda: is_up(daemon), 60)
+    until(lambda: "alive" if daemon.alive() else None, 60)
     watcher = daemon._watcher
     assert watcher is not None
-    watcher.join(10)
+    watcher.join(60)
     assert not watcher.is_alive()
     assert not daemon.alive()
     assert not daemon.stopped
@@ -98,7 +98,7 @@ def test_one_that_may_not_be_restarted_stays_dead(daemons: list[Daemon], tmp_pat
 def test_stop_is_sigterm_and_no_restart(daemons: list[Daemon], tmp_path: Path) -> None:
     daemon = make(daemons, tmp_path, SERVES)
     daemon.start()
-    daemon.wait_ready(lambda: is_up(daemon), 20)
+    daemon.wait_ready(lambda: is_up(daemon), 60)
     daemon.stop()
     assert not daemon.alive()
     assert daemon.stopped
@@ -110,7 +110,7 @@ def test_stop_is_sigterm_and_no_restart(daemons: list[Daemon], tmp_path: Path) -
 def test_one_that_does_not_hear_sigterm_is_killed_in_the_end(daemons: list[Daemon], tmp_path: Path) -> None:
     daemon = make(daemons, tmp_path, DEAF, stop_within_s=0.3)
     daemon.start()
-    daemon.wait_ready(lambda: is_up(daemon), 20)
+    daemon.wait_ready(lambda: is_up(daemon), 60)
     daemon.stop()
     assert not daemon.alive()
 
@@ -119,10 +119,10 @@ def test_started_again_with_another_environment(daemons: list[Daemon], tmp_path:
     code = "import os, time; print('up', os.environ.get('COLOUR'), flush=True); time.sleep(60)"
     daemon = make(daemons, tmp_path, code)
     daemon.start()
-    until(lambda: None if daemon.tail() == ["up None"] else "not up", 20)
+    until(lambda: None if daemon.tail() == ["up None"] else "not up", 60)
     daemon.stop()
     daemon.start(Command("test/part", "here", daemon.command.argv, env={"COLOUR": "red"}))
-    until(lambda: None if daemon.tail()[-1] == "up red" else str(daemon.tail()), 20)
+    until(lambda: None if daemon.tail()[-1] == "up red" else str(daemon.tail()), 60)
 
 
 def test_the_users_own_settings_do_not_reach_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ def test_exec_keeps_folder_exit_code_and_the_machines_proc(lab: RunningLab, tmp_
     code += "os.stat(f'/proc/{os.getpid()}')\nraise SystemExit(9)"
     program = f"import os; os.chdir({str(tmp_path)!r}); from shiftproof.cli import main; main()"
     words = [sys.executable, "-c", program, "lab", "exec", "--", sys.executable, "-c", code]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (9, f"{tmp_path} http://198.18.0.1:4566\n"), done.stderr
 
 
@@ -91,7 +91,7 @@ def test_in_lab_is_true_inside_and_is_not_fooled_by_the_mark_alone(lab: RunningL
     assert inside.stdout == f"True {lab.pid}\n", inside.stderr
     environment = {**os.environ, "SHIFTPROOF_IN_LAB": str(lab.pid)}
     outside = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120, check=False
     )
     assert outside.stdout == f"False {lab.pid}\n", outside.stderr
 
@@ -132,7 +132,7 @@ def test_a_cut_of_power_is_real_and_ends_by_itself(settled: RunningLab) -> None:
     here = [pod for pod in payments_pods() if pod["spec"]["nodeName"] == "node-2"]
     pids = [part["pid"] for part in settled.control().status()["parts"] if part["where"] == "node-2"]
     code = "from shiftproof.lab.enter import require_lab; require_lab().control().power_off('node-2', 8)"
-    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert asked.returncode == 0, asked.stderr
     cut_s = time.monotonic()
     assert not any(procfs.read_process(pid) for pid in pids)
@@ -186,7 +186,7 @@ def test_a_daemon_that_is_killed_is_started_again(lab: RunningLab) -> None:
 
     before = process()
     os.kill(before["pid"], signal.SIGKILL)
-    until(lambda: None if process()["state"] == "ready" and process()["pid"] != before["pid"] else "not back", 30)
+    until(lambda: None if process()["state"] == "ready" and process()["pid"] != before["pid"] else "not back", 90)
     assert process()["restarts"] == before["restarts"] + 1
 
 
@@ -194,7 +194,7 @@ def test_down_is_refused_while_somebody_works_inside(lab: RunningLab) -> None:
     words = [sys.executable, "-c", "from shiftproof.cli import main; main()", "lab", "exec", "--", "sleep", "60"]
     with subprocess.Popen(words) as guest:
         try:
-            until(lambda: None if any(g.pid == guest.pid for g in procfs.guests(lab.init)) else "not in yet", 20)
+            until(lambda: None if any(g.pid == guest.pid for g in procfs.guests(lab.init)) else "not in yet", 90)
             done = shiftproof("lab", "down")
         finally:
             guest.kill()

@@ -143,7 +143,7 @@ def test_many_threads_may_call_while_it_draws(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=60)
     assert not any(thread.is_alive() for thread in threads)
     assert any("299 pairs" in line for line in screen(view, 80))
     view.end(None)

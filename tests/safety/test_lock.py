@@ -40,7 +40,7 @@ def test_the_second_is_told_who_holds_it(holder: subprocess.Popen[str], tmp_path
 
 def test_the_lock_dies_with_a_holder_that_is_killed(holder: subprocess.Popen[str], tmp_path: Path) -> None:
     holder.kill()
-    holder.wait(timeout=10)
+    holder.wait(timeout=60)
     with exclusive("recover", tmp_path):
         assert '"what": "recover"' in (tmp_path / "lock").read_text()
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from fakes.ports import free_port
 
-from servers.postgres import free_port
 from shiftproof.adapters.kubernetes import Api, connect
 from shiftproof.lab.certificates import Authority, Pair, write_token_keys
 from shiftproof.lab.setup.toolchain import program

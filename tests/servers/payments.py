@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from fakes.ports import free_port
 
-from servers.postgres import free_port
 from shiftproof.lab.setup import app, images
 from shiftproof.lab.setup.paths import service_folder
 from shiftproof.lab.setup.progress import SilentTicker
@@ -21,7 +21,7 @@ from shiftproof.lab.setup.rootfs import PYTHON
 from shiftproof.lab.waiting import until
 
 SERVICE = "payments"
-_READY_WITHIN_S = 20.0
+_READY_WITHIN_S = 90.0
 
 
 @functools.cache
@@ -42,7 +42,7 @@ _kept: list[tempfile.TemporaryDirectory[str]] = []  # removed when the interpret
 def run(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """`python3 -m payments ARGUMENTS` to its end, with nothing in its environment but `env`."""
     return subprocess.run(
-        _command(*arguments), env=_environment(env), capture_output=True, text=True, check=False, timeout=30
+        _command(*arguments), env=_environment(env), capture_output=True, text=True, check=False, timeout=120
     )
 
 
@@ -61,7 +61,7 @@ class Service:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
-    def exit_code(self, within_s: float = 20.0) -> int:
+    def exit_code(self, within_s: float = 60.0) -> int:
         return self.process.wait(within_s)
 
     def pay(self, key: str, account: str = "test-1", amount: str = "12.34", **headers: str) -> httpx.Response:
@@ -84,7 +84,7 @@ def service(database_url: str, **settings: str) -> Iterator[Service]:
         _command("serve"), env=_environment(env | {"PARTNER_DELAY_MS": "5"} | settings), stdout=subprocess.DEVNULL
     )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
             started = Service(process, port, client)
             until(lambda: _problem(started), _READY_WITHIN_S)
             yield started

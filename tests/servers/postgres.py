@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+from fakes.ports import free_port
 
 from shiftproof.lab.postgres import bin_folder
 from shiftproof.lab.waiting import until
 
 _USERS = ("postgres", "nobody")
-_WITHIN_S = 30.0
+_WITHIN_S = 90.0
 
 
 @dataclass
@@ -91,13 +91,6 @@ def postgres_server() -> Iterator[PostgresServer]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    """A loopback port that nothing listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _user() -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.ports import free_port
 from servers.kube_api import kube_api, observe
-from servers.postgres import free_port
 
 from shiftproof.adapters.elbv2 import undo_lag
 from shiftproof.adapters.kubernetes import Api, connect

@@ -39,7 +39,7 @@ def test_without_haproxy_it_says_so_and_ends(tmp_path: Path) -> None:
     legacy = Backend("127.0.4.3")
     with running_balancer(tmp_path, [legacy], exit_code=3) as balancer:
         os.kill(haproxy_pid(balancer), signal.SIGKILL)
-        balancer.process.wait(timeout=20)
+        balancer.process.wait(timeout=60)
     last = (tmp_path / "output.txt").read_text().splitlines()[-1]
     assert last.startswith("load balancer: HAProxy ")
     legacy.close()
@@ -54,7 +54,7 @@ def test_without_haproxy_it_says_so_and_ends(tmp_path: Path) -> None:
 )
 def test_bad_arguments_are_one_clear_line(tmp_path: Path, arguments: list[str], words: str) -> None:
     command = [sys.executable, "-m", "shiftproof.lab.lb", "--dir", str(tmp_path), *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode in (2, 3)
     assert words in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr

@@ -36,7 +36,7 @@ class Machine:
             "SHIFTPROOF_CACHE": str(self.cache),
         }
         words = ["sh", str(self.clone / "infra" / "lab" / "bootstrap.sh")]
-        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
     def called(self) -> str:
         return self.calls.read_text() if self.calls.exists() else ""
@@ -119,6 +119,6 @@ def test_the_second_of_two_waits_for_the_first(machine: Machine) -> None:
     assert second.stderr.readline() == "..  waiting for another set-up to end\n"
     assert machine.called() == ""
     holder.communicate("go\n")
-    assert second.wait(30) == 0
+    assert second.wait(90) == 0
     second.stderr.close()
     assert "shiftproof lab build" in machine.called()

@@ -87,7 +87,7 @@ def test_of_two_set_ups_at_once_one_builds_and_the_other_finds_it_done(tmp_path:
     def slow(folder: Path) -> None:
         calls.append("first")
         first_is_in.set()
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(60)
         fill(folder)
 
     def second(folder: Path) -> None:
@@ -97,11 +97,11 @@ def test_of_two_set_ups_at_once_one_builds_and_the_other_finds_it_done(tmp_path:
     one = threading.Thread(target=store.make, args=(entry(tmp_path), slow))
     two = threading.Thread(target=store.make, args=(entry(tmp_path), second))
     one.start()
-    assert first_is_in.wait(10)
+    assert first_is_in.wait(60)
     two.start()
     may_go_on.set()
-    one.join(10)
-    two.join(10)
+    one.join(60)
+    two.join(60)
     assert calls == ["first"]
     assert store.is_ready(entry(tmp_path))
 

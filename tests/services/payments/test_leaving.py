@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from fakes.ports import free_port
 from servers.payments import Service, Start, run
-from servers.postgres import free_port
 
 from shiftproof.lab.waiting import until
 
@@ -64,7 +64,7 @@ def test_a_request_in_flight_is_answered_after_sigterm(start: Start) -> None:
     payments = start(PARTNER_DELAY_MS="800", DRAIN_S="0")
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(payments.pay, "in-flight")
-        until(lambda: None if _in_flight(payments) else "not yet in flight", 5)
+        until(lambda: None if _in_flight(payments) else "not yet in flight", 60)
         payments.terminate()
         assert answer.result().status_code == 201
         assert answer.result().headers["connection"] == "close"
@@ -73,10 +73,10 @@ def test_a_request_in_flight_is_answered_after_sigterm(start: Start) -> None:
 
 def test_while_draining_it_serves_on_and_asks_to_let_go(start: Start) -> None:
     payments = start(DRAIN_S="1.5")
-    with socket.create_connection(("127.0.0.1", payments.port), timeout=5) as kept:
+    with socket.create_connection(("127.0.0.1", payments.port), timeout=60) as kept:
         assert b"connection: close" not in _ask(kept, "before").lower()
         payments.terminate()
-        until(lambda: None if _ready_status(payments) == 503 else "still ready", 5)
+        until(lambda: None if _ready_status(payments) == 503 else "still ready", 60)
         assert payments.process.poll() is None
         answer = _ask(kept, "while")
         assert answer.startswith(b"HTTP/1.1 201")
@@ -108,9 +108,9 @@ def test_a_pooled_client_that_is_let_go_of_loses_nothing(start: Start) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         clients = [pool.submit(client, number) for number in range(4)]
-        until(lambda: None if len(seen) > 40 else "warming up", 10)
+        until(lambda: None if len(seen) > 40 else "warming up", 60)
         payments.terminate()
-        until(lambda: None if _ready_status(payments) == 503 else "still ready", 5)
+        until(lambda: None if _ready_status(payments) == 503 else "still ready", 60)
         leaving.set()
         for one in clients:
             one.result()
@@ -121,7 +121,7 @@ def test_a_pooled_client_that_is_let_go_of_loses_nothing(start: Start) -> None:
 def test_a_second_sigterm_does_not_wait_for_the_drain(start: Start) -> None:
     payments = start(DRAIN_S="60")
     payments.terminate()
-    until(lambda: None if _ready_status(payments) == 503 else "still ready", 5)
+    until(lambda: None if _ready_status(payments) == 503 else "still ready", 60)
     started_s = time.monotonic()
     payments.terminate()
     assert payments.exit_code(10) == 0
@@ -132,7 +132,7 @@ def test_a_request_that_does_not_end_does_not_keep_it_for_ever(start: Start) -> 
     payments = start(PARTNER_DELAY_MS="60000", GRACE_S="1")
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(payments.pay, "endless")
-        until(lambda: None if _in_flight(payments) else "not yet in flight", 5)
+        until(lambda: None if _in_flight(payments) else "not yet in flight", 60)
         payments.terminate()
         assert payments.exit_code(10) == 0
         assert answer.result().status_code == 500, "it was cut short, and says so"

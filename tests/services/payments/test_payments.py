@@ -177,7 +177,7 @@ def test_without_its_database_it_stays_ready_says_503_and_recovers() -> None:
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert payments.client.get("/ready").status_code == 200
         server.start()
-        until(lambda: None if payments.pay("after").status_code == 201 else "still 503", 20)
+        until(lambda: None if payments.pay("after").status_code == 201 else "still 503", 60)
         assert payments.client.get(f"/payments/{first['id']}").json() == first
 
 
