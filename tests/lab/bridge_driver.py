@@ -207,8 +207,9 @@ def ruleset() -> str:
 
 def main() -> None:
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    Path("/run/netns").mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "none", "/run/netns"], check=True)
+    # A /run of our own: not even an empty folder of ours is left in the machine's.
+    subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
+    Path("/run/netns").mkdir()
     namespaces.build()
     echo_server("postgres", POSTGRES_IP)
     echo_server("postgres", POSTGRES_IP, PORT + 1)
