@@ -3,6 +3,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # Clean gates of `make qualify`, among one gate with each defect: all together below an hour on two cores.
 CLEAN ?= 5
+# Most of what tests without the lab do is wait. The lab is one, and its tests are after one another.
+WORKERS := $(shell expr 2 '*' $$(nproc))
 CACHE := $(or $(SHIFTPROOF_CACHE),$(HOME)/.cache/shiftproof)
 
 .PHONY: help setup gate test qualify check format bench clean-lab
@@ -34,7 +36,8 @@ format:
 	$(BIN)/ruff format
 
 test: setup check
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests -m "not lab" -n $(WORKERS)
+	$(BIN)/pytest tests -m lab
 
 # Stopped half way, the same command goes on; of other code or configuration it begins anew only when told: FRESH=--fresh.
 qualify: setup

@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes.defects import said
+from xdist.scheduler import LoadScopeScheduling
 
 from shiftproof.lab.enter import RunningLab, find_lab, require_lab
 
@@ -21,14 +24,21 @@ def pytest_report_header() -> str:
     return said()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers a file's tests stay on one, in order: they share servers, namespaces, cgroups or ports.
+SCATTERED = ("test_gate_run", "test_harness_faults", "test_journal_faults", "test_judging_faults", "test_load_faults")
+"""Whole gates that take seconds each and share nothing: with several workers they go wherever there is time."""
 
-    Tests marked `scattered` share nothing, and go wherever there is time.
-    """
-    for item in items:
-        if item.get_closest_marker("scattered") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist comes without types
+    """With several workers a file's tests stay on one, in order: they share servers, namespaces, cgroups or ports."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return nodeid if Path(file).stem in SCATTERED else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
 
 
 def shiftproof(*words: str, within_s: float = 120.0) -> subprocess.CompletedProcess[str]:

@@ -22,8 +22,6 @@ from shiftproof.ports import Rollout, Weights
 from shiftproof.safety.journal import Journal, journal_dir
 from shiftproof.safety.lock import exclusive
 
-pytestmark = pytest.mark.scattered
-
 ROOT = Path(__file__).parents[2]
 Gate = Callable[..., Outcome]
 

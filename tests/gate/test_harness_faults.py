@@ -22,8 +22,6 @@ from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import CustomersReport, LoadReport
 from shiftproof.ports import Rollout, Weights
 
-pytestmark = pytest.mark.scattered
-
 S = 1_000_000_000
 
 

@@ -21,8 +21,6 @@ from shiftproof.adapters.chaostoolkit.files import read_file
 from shiftproof.errors import FaultError
 from shiftproof.ports import ExperimentResult
 
-pytestmark = pytest.mark.scattered
-
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 VICTIM = "pod/payments-a1"
 Json = dict[str, Any]

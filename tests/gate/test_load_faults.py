@@ -30,7 +30,7 @@ from shiftproof.gate.parts import Parts
 from shiftproof.model.event import EVENT_DTYPE
 from shiftproof.ports import LoadPlan, Rollout, Weights
 
-pytestmark = [pytest.mark.scattered, pytest.mark.component, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.component, pytest.mark.timeout(300)]
 RATE_PER_S = 60
 RECORD = EVENT_DTYPE.itemsize
 

@@ -16,8 +16,6 @@ from shiftproof.model.event import EVENT_DTYPE, EXTRA, Events, Failure, Side
 from shiftproof.model.history import CustomersReport
 from shiftproof.model.verdict import Finding, Verdict
 
-pytestmark = pytest.mark.scattered
-
 Gate = Any
 PARTS = ("-k", "steady or quiet or capacity")
 

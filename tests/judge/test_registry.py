@@ -9,7 +9,7 @@ from fakes.judge_cases import case_of
 
 import shiftproof.judge
 from shiftproof.errors import LoadError, UserError
-from shiftproof.judge import Case, claim, claim_names, forget_claim, judge_all
+from shiftproof.judge import Case, claim, claim_names, forget_claim, judge_all, registry
 from shiftproof.model.verdict import Finding, Verdict, merge
 from shiftproof.testing import clean_run
 
@@ -112,3 +112,29 @@ def test_what_was_decided_live_is_kept() -> None:
     early = Finding("availability", "deploy", Verdict.FAIL, "decided while it ran")
     case = case_of(clean_run(), decided=(early,))
     assert judge_all(case)[0] is early
+
+
+@pytest.mark.parametrize("name", claim_names())
+def test_a_built_in_claim_that_was_taken_out_is_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(registry._REGISTRY, name)
+    found = [finding for finding in judge_all(case_of(clean_run())) if finding.claim == name]
+    assert [(finding.phase, finding.verdict) for finding in found] == [("run", Verdict.INCONCLUSIVE)]
+    assert f"nobody judged {name}" in found[0].reason
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), GeneratorExit(), AssertionError("x")], ids=repr)
+def test_whatever_a_judge_raises_is_no_way_out(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge(case: Case) -> Iterable[Finding]:
+        raise error
+
+    monkeypatch.setitem(registry._REGISTRY, "own", judge)
+    assert [finding.verdict for finding in judge_all(case_of(clean_run()), ["own"])] == [Verdict.INCONCLUSIVE]
+
+
+def test_ctrl_c_in_a_judge_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge(case: Case) -> Iterable[Finding]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(registry._REGISTRY, "own", judge)
+    with pytest.raises(KeyboardInterrupt):
+        judge_all(case_of(clean_run()), ["own"])
