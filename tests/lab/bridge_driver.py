@@ -115,9 +115,10 @@ def deny(faults: NetworkFaults) -> None:
     assert talks(old), "what was lost is sent again, nothing was reset"
     assert talks(connected("legacy-2"))
     assert faults.status() == []
-    here = socket.create_connection((POSTGRES_IP, PORT), timeout=PATIENT_S)
-    assert talks(here)
     for source, destination in ((CONTROL_IP, "database"), ("database", CONTROL_IP)):
+        # A connection for each: the answer that the first one missed comes late, and is no answer to the second.
+        here = socket.create_connection((POSTGRES_IP, PORT), timeout=PATIENT_S)
+        assert talks(here)
         faults.add("a2", NetworkFault("deny", source, destination), 60)
         assert silent(here), "the bridge's own address, where the load is sent from"
         faults.remove("a2")
