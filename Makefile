@@ -3,9 +3,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # Clean gates of `make qualify`, among one gate with each defect: all together below an hour on two cores.
 CLEAN ?= 5
-# Most of what tests without the lab do is wait. The lab is one, and its tests are after one another.
-# 0: one after the other. Some tests of whole gates over a made-up world still lose a race when cores are scarce.
-WORKERS ?= 0
+# Most of what tests without the lab do is wait: four share two cores well. The lab is one, and its tests are after one another.
+WORKERS ?= 4
 CACHE := $(or $(SHIFTPROOF_CACHE),$(HOME)/.cache/shiftproof)
 
 .PHONY: help setup gate test qualify check format bench clean-lab
@@ -37,7 +36,7 @@ format:
 	$(BIN)/ruff format
 
 test: setup check
-	$(BIN)/pytest tests -m "not lab" -n $(WORKERS)
+	$(BIN)/pytest tests -m "not lab" -n $(WORKERS) --dist loadgroup
 	$(BIN)/pytest tests -m lab
 
 # Stopped half way, the same command goes on; of other code or configuration it begins anew only when told: FRESH=--fresh.

@@ -109,17 +109,17 @@ class FakeCluster:
         self.state = WHOLE
         self.problem: str | None = None
         self.whole = True
-        self.rolling_since_ns: int | None = None
+        self.rolled_ns: list[tuple[int, int]] = []  # from, to: events are made after the time they are due
 
     def workload(self) -> WorkloadState:
         return self.state
 
     def roll(self, deadline_s: float) -> Rollout:
-        self.rolling_since_ns = self.clock.now_ns()
+        began_ns = self.clock.now_ns()
         for pod in self.state.pods:
             self._watcher.tell("pod.terminating", f"pod/{pod.name}")
         self.clock.sleep(0.2)
-        self.rolling_since_ns = None
+        self.rolled_ns.append((began_ns, self.clock.now_ns()))
         return Rollout(0.2, self.problem is None, 3, self.problem)
 
     def wait_steady(self, deadline_s: float) -> bool:
@@ -397,6 +397,5 @@ class World:
     def _fails(self, side: Side, intended_ns: int) -> bool:
         if side in self.broken:
             return True
-        since_ns = self.cluster.rolling_since_ns
-        rolling = since_ns is not None and intended_ns >= since_ns
+        rolling = any(from_ns <= intended_ns <= to_ns for from_ns, to_ns in self.cluster.rolled_ns)
         return side is Side.CLUSTER and self.lost_when_rolling and rolling
