@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from fakes.judge_cases import the
 
@@ -118,3 +119,18 @@ def test_a_rollback_that_had_nothing_to_take_back() -> None:
     (finding,) = judge_all(make_case(history, Objectives()), ["rollback"])
     assert finding.verdict is Verdict.INCONCLUSIVE
     assert "it took nothing back" in finding.reason
+
+
+@pytest.mark.parametrize(("ended_after_s", "verdict"), [(-0.01, Verdict.FAIL), (0.05, Verdict.PASS)])
+def test_a_request_still_open_as_the_phase_ends_may_have_gone_by_the_next_weights(
+    ended_after_s: float, verdict: Verdict
+) -> None:
+    run = clean_run()
+    history = run.build()
+    phase = run.find("rollback", 2)
+    mine = (history.events["side"] == Side.WEIGHTED) & (history.events["intended_ns"] < phase.end_ns)
+    last = np.flatnonzero(mine & (history.events["intended_ns"] >= phase.start_ns))[-1]
+    history.events["served_by"][last] = 3
+    history.events["ended_ns"][last] = phase.end_ns + int(ended_after_s * 1e9)
+    (finding,) = judge_all(make_case(history, Objectives()), ["rollback"])
+    assert finding.verdict is verdict

@@ -17,7 +17,10 @@ IMPOSSIBLE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Weighted requests of one phase that were answered by a server we know.
+    """Weighted requests of one phase that were answered, within it, by a server we know.
+
+    One still open as the phase ends says nothing: the weights that come next may have routed it, when the load stood
+    still between its noted time and the socket.
 
     sent_ns, on_cluster: one each. before: sent before the action began; after: after it ended. free: the weights alone
     chose, as no cookie went along that a sticky load balancer could have gone by. client: whose it was (0: unknown).
@@ -43,7 +46,8 @@ def followed(case: Case, index: int, phase: Phase) -> Followed:
     ours = np.setdiff1d(cluster, np.append(legacy, 0))
     theirs = np.setdiff1d(legacy, np.append(cluster, 0))
     served = pairs.weighted.served_by[rows]
-    known = pairs.weighted.ok[rows] & (np.isin(served, ours) | np.isin(served, theirs))
+    within = pairs.weighted.ended_ns[rows] <= phase.end_ns
+    known = pairs.weighted.ok[rows] & within & (np.isin(served, ours) | np.isin(served, theirs))
     sent = pairs.weighted.sent_ns[rows][known]
     return Followed(
         sent_ns=sent,
