@@ -15,7 +15,7 @@ help:
 	@echo 'make test       set up, check the code, run all tests'
 	@echo 'make qualify    plant every defect once in a fresh lab, with CLEAN=5 clean gates; writes benchmarks/results'
 	@echo 'make check      ruff, mypy, import-linter'
-	@echo 'make bench      measure: events, outages, decisions, load, lab up (no lab may be up); gates: benchmarks/gate.py'
+	@echo 'make bench      measure: events, outages, decisions, load, lab up (no lab may be up); with a lab up: benchmarks/gate.py'
 	@echo 'make clean-lab  stop the lab and delete what set-up built'
 
 setup:

@@ -92,7 +92,7 @@ def test_short_silence_is_no_gap_and_a_long_one_is() -> None:
     clock.sleep(1)
     watcher.poll()
     assert watcher.problem() is None
-    clock.sleep(3)
+    clock.sleep(5)
     watcher.poll()
     assert "no answer" in str(watcher.problem())
     router.broken = False
@@ -130,8 +130,8 @@ def test_silence_counts_until_the_watch_ends_and_not_after_it() -> None:
 
     silent = LoadBalancerWatcher(router, clock, poll_s=600)
     silent.start()
-    clock.sleep(4)
+    clock.sleep(6)
     router.broken = True  # its last look fails as well
     silent.stop()
     clock.sleep(60)
-    assert "not seen for 4.0 s" in str(silent.problem())
+    assert "not seen for 6.0 s" in str(silent.problem())

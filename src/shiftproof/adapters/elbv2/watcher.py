@@ -15,8 +15,10 @@ from shiftproof.model.history import Happening, Source
 from shiftproof.ports import Clock, TargetState, Weights
 
 POLL_S = 0.25
-GAP_S = 3.0
-"""A longer time without a good poll is a gap: more than a drain or an outage could hide in."""
+GAP_S = 5.0
+"""A longer time without a good poll is a gap: a target could have failed a whole interval of the load balancer's health
+checks (5 s at the least on AWS) and be well again, unseen. A slow answer within it only makes a happening less sharp,
+and each says by how much (`within_ms`)."""
 
 Key = tuple[str, str]
 _STATE_KINDS = {
