@@ -117,7 +117,13 @@ def test_a_killed_pod_is_started_again_by_its_node(settled: RunningLab) -> None:
     before = pod["status"]["containerStatuses"][0]["restartCount"]
     killed = settled.control().kill_pod(pod["spec"]["nodeName"], pod["metadata"]["uid"])
     assert killed
-    assert not any((process := procfs.read_process(pid)) and process.argv for pid in killed)
+
+    def not_dead() -> str | None:
+        """A process that was killed keeps its command line until the kernel has come round to taking its memory."""
+        alive = [pid for pid in killed if (process := procfs.read_process(pid)) and process.argv]
+        return f"{alive} of {killed} still have a program" if alive else None
+
+    until(not_dead, 60)
 
     def not_back() -> str | None:
         status = kubectl("get", "pod", pod["metadata"]["name"], "-n", "payments")["status"]["containerStatuses"][0]
