@@ -44,6 +44,13 @@ def test_around_a_shift_the_weights_are_named() -> None:
     assert "one key sent by the weights, twice, took effect 2 times" in finding.reason
 
 
+def test_a_failing_answer_in_a_crash_does_not_hide_that_a_key_was_applied_twice() -> None:
+    failing: dict[str, Any] = {"about": ProbeKind.DUPLICATE, "via": AGAIN, "detail": "201 against 500", "name": "node-loss"}
+    run = clean_run().double(name="node-loss", share=0.5).differ(STATUS, Kind.STATUS, **failing)
+    assert verdicts(run)["node-loss"] is Verdict.FAIL
+    assert Verdict.FAIL not in verdicts(clean_run().differ(STATUS, Kind.STATUS, **failing)).values()
+
+
 def test_what_legacy_does_too_is_no_fault_of_the_migration_and_no_pass() -> None:
     (finding,) = (
         f

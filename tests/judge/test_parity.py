@@ -119,10 +119,20 @@ def test_money_that_legacy_itself_changes_is_judged_by_the_test() -> None:
     assert worst(clean_run().differ("status", share=0.5).differ("status", share=0.02, in_control=True)) is Verdict.FAIL
 
 
+def test_money_that_differs_on_both_sides_is_never_called_noise() -> None:
+    """Legacy that does not agree with itself on amounts cannot show that the cluster's are right."""
+    alike = clean_run().differ("amount").differ("amount", in_control=True)
+    assert worst(alike) is Verdict.INCONCLUSIVE
+    once = clean_run().differ("amount", at_most=1, name="steady").differ("amount", at_most=1, in_control=True)
+    assert worst(once) is Verdict.INCONCLUSIVE
+
+
 def test_failing_answers_in_a_crash_are_paid_for_by_its_budget() -> None:
     crash = clean_run().differ(STATUS, Kind.STATUS, name="node-loss", detail="200 against 500")
     assert worst(crash) is Verdict.PASS
     assert worst(clean_run().differ("amount", name="node-loss", at_most=2)) is Verdict.FAIL
+    beside = clean_run().differ(STATUS, Kind.STATUS, name="node-loss", detail="200 against 500")
+    assert worst(beside.differ("amount", name="node-loss")) is Verdict.PASS  # what a failing answer lacks proves nothing
     refused = clean_run().differ(STATUS, Kind.STATUS, name="deploy", detail="200 against 404", at_most=2)
     assert the(refused, "parity", "deploy").verdict is Verdict.FAIL
 

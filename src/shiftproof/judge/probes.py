@@ -75,10 +75,15 @@ class FieldCount:
 
 
 class FieldTally:
-    """Takes conversations as they end; void ones are counted and say no more."""
+    """Takes conversations as they end; void ones are counted and say no more.
 
-    def __init__(self, alpha_share: float, ignore: Collection[str] = ()) -> None:
+    replays: the conversations send one key twice. There a second answer may differ from the first, alike on both sides:
+    so this service answers a replay, and that is no noise.
+    """
+
+    def __init__(self, alpha_share: float, ignore: Collection[str] = (), *, replays: bool = False) -> None:
         self._alpha_share = alpha_share
+        self._replays = replays
         self._ignore = frozenset(path for path in ignore if not never_ignored(path))
         self._largest = FIELDS
         self.fields: dict[Field, FieldCount] = {}
@@ -123,12 +128,14 @@ class FieldTally:
         return self._is_money(key) and counts.treatment_only >= MIN_ERRORS and not counts.noise
 
     def in_doubt(self, key: Field) -> bool:
-        """It may be noise, and may not."""
+        """It may be noise, and may not. Money that differs is never called noise, however often legacy differs too."""
         counts = self.fields[key]
-        if not counts.treatment_only or self.fails(key):
+        if not counts.treatment or self.fails(key):
             return False
-        if self._is_money(key) and not counts.noise:
+        if self._is_money(key) and not (self._replays and counts.both == counts.noise == counts.treatment):
             return True
+        if not counts.treatment_only:
+            return False
         discordant = counts.treatment_only + counts.control_only
         return binomial_at_least(counts.treatment_only, discordant, 0.5) < DOUBT_P
 
@@ -164,7 +171,13 @@ def is_server_error(difference: Difference) -> bool:
 
 
 def in_phase(record: ProbeRecord, kind: PhaseKind | None) -> ProbeRecord:
-    """The conversation as it counts there: in a crash a failing answer is no difference, its budget pays for it."""
+    """The conversation as it counts there: in a crash a failing answer is no difference, its budget pays for it.
+
+    What differs beside a failing answer may follow from it, so it proves nothing. That a key was applied more often
+    than legacy applies it does not follow from any crash: that still counts.
+    """
     if kind is not PhaseKind.CRASH or not any(map(is_server_error, (*record.treatment, *record.control))):
         return record
-    return replace(record, void="failing answers in a crash", treatment=(), control=())
+    twice = record.applied is not None and record.applied > max(1, record.control_applied or 1)
+    void = record.void if twice else "failing answers in a crash"
+    return replace(record, void=void, treatment=(), control=())

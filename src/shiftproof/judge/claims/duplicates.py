@@ -79,7 +79,7 @@ def _sick_control(talks: Held) -> Finding:
 
 def _fields(case: Case, talks: Held) -> Iterator[Finding]:
     """Answers and accounts that differ. What parity sees too, as a fault or as noise, is told there."""
-    tally = FieldTally(case.alpha_share, case.parity_ignore)
+    tally = FieldTally(case.alpha_share, case.parity_ignore, replays=True)
     told = _told_by_parity(case)
     for place, record in talks.placed:
         if record.void is None:
