@@ -120,3 +120,37 @@ def test_no_server_is_no_fault_of_the_statement(server: PostgresServer, place: P
     with pytest.raises(SetupError, match="does not take us") as raised:
         postgres.make(nowhere, "SELECT 1", "m1")
     assert "secret" not in f"{raised.value} {nowhere}"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("default_transaction_read_only", "on"),
+        ("default_transaction_isolation", "serializable"),
+        ("default_transaction_deferrable", "on"),
+        ("lock_timeout", "1"),
+        ("statement_timeout", "1"),
+        ("idle_in_transaction_session_timeout", "1"),
+        ("local_preload_libraries", "'nothing'"),
+        ("search_path", "nowhere"),
+        ("standard_conforming_strings", "off"),
+    ],
+)
+def test_a_default_that_every_session_starts_with_can_be_taken_back(place: Place, setting: str, value: str) -> None:
+    """The undo's own session would start with it too."""
+    before = postgres.search_path(place)
+    planted = f"ALTER DATABASE shop SET {setting} = {value}; ALTER TABLE t RENAME COLUMN a TO b"
+    postgres.make(place, planted, "m1")
+    # Names are looked up as they were, and backslashes are plain text.
+    undo = f"ALTER DATABASE shop RESET {setting}; ALTER TABLE t RENAME COLUMN b TO a; SELECT 1 / length('\\')"
+    postgres.unmake(place, undo, "m1", before)
+    assert columns(place) == {"a"}
+    assert ask(place, "SELECT count(*) FROM pg_db_role_setting") == [(0,)]
+
+
+def test_a_role_that_sessions_take_on_can_be_taken_back(place: Place, server: PostgresServer) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS nobody; CREATE ROLE nobody; GRANT nobody TO owner")
+    postgres.make(place, "ALTER DATABASE shop SET role = nobody", "m1")
+    postgres.unmake(place, "ALTER DATABASE shop RESET role", "m1")
+    assert ask(place, "SELECT count(*) FROM pg_db_role_setting") == [(0,)]

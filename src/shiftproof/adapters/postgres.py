@@ -25,7 +25,20 @@ from shiftproof.lab.network import LAB_DIR
 CONNECT_WITHIN_S = 5
 #: A statement that waits for a lock of the service's, or forever, ends and says so.
 STATEMENT_WITHIN_MS = 60_000
-_TIMEOUT = f"-c statement_timeout={STATEMENT_WITHIN_MS}"
+#: A defect may be a default of the database itself (ALTER DATABASE ... SET), which the session of its undo would start
+#: with: read-only, it could never take that default back. What a client asks for when it connects comes before those.
+_OWN_SETTINGS: Mapping[str, object] = {
+    "statement_timeout": STATEMENT_WITHIN_MS,
+    "lock_timeout": 0,
+    "idle_in_transaction_session_timeout": 0,
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "default_transaction_isolation": r"read\ committed",
+    "standard_conforming_strings": "on",
+    "local_preload_libraries": "",
+    "role": "none",
+}
+_OPTIONS = " ".join(f"-c {name}={value}" for name, value in _OWN_SETTINGS.items())
 DOOR = LAB_DIR / "postgres"
 SUPERUSER = "postgres"
 
@@ -60,8 +73,8 @@ class Place:
     def way_in(self) -> dict[str, Any]:
         """What psycopg.connect is told of it."""
         if self.door is None:
-            return {"host": self.host, "user": self.role, "password": self.password, "options": _TIMEOUT}
-        return {"host": str(self.door), "user": SUPERUSER, "options": f"{_TIMEOUT} -c role={self.role}"}
+            return {"host": self.host, "user": self.role, "password": self.password, "options": _OPTIONS}
+        return {"host": str(self.door), "user": SUPERUSER, "options": f"{_OPTIONS} -c role={self.role}"}
 
 
 def check_syntax(where: Place, statements: str, what: str = "") -> None:
@@ -98,13 +111,16 @@ def make(where: Place, statements: str, mark: str) -> None:
 
 
 def undo_sql(payload: Mapping[str, Any]) -> None:
-    """Undo handler of journal entries of kind "sql". Payload: target, service, mark, sql (the undo). Idempotent."""
+    """Undo handler of journal entries of kind "sql". Idempotent.
+
+    Payload: target, service, mark, sql (the undo), search_path (as it was; "" in entries that do not have it).
+    """
     try:
         target = load_target(str(payload["target"]))
         if target.kind != "lab":
             raise UndoError(f"target {target.name} is no lab, so no statement was run there")
         where = Place.of(LabControl().database(str(payload["service"])))
-        unmake(where, str(payload["sql"]), str(payload["mark"]))
+        unmake(where, str(payload["sql"]), str(payload["mark"]), str(payload.get("search_path", "")))
     except KeyError as error:
         raise UndoError(f"the journal's entry for sql lacks {error}") from error
     except UndoError:
@@ -113,12 +129,17 @@ def undo_sql(payload: Mapping[str, Any]) -> None:
         raise UndoError(f"the statements could not be undone: {error}", hint=error.hint) from error
 
 
-def unmake(where: Place, statements: str, mark: str) -> None:
-    """Run the undo of what carries `mark`; nothing when nothing does. Raises as `make` does."""
+def unmake(where: Place, statements: str, mark: str, search_path: str = "") -> None:
+    """Run the undo of what carries `mark`; nothing when nothing does. Raises as `make` does.
+
+    search_path: by which the undo's names are looked up, "" for what a session has now.
+    """
     with _connected(where) as connection:
         try:
             if mark not in _read_marks(connection):
                 return
+            if search_path:
+                connection.execute("SELECT set_config('search_path', %s, false)", [search_path])
             try:
                 _together(connection, statements, drop=mark)
             except psycopg.Error as error:
@@ -128,6 +149,13 @@ def unmake(where: Place, statements: str, mark: str) -> None:
                 _write_marks(connection, drop=mark)
         except psycopg.Error as error:
             raise UserError(f"PostgreSQL: {_words(error)}") from error
+
+
+def search_path(where: Place) -> str:
+    """By which names are looked up in a new session, for the undo of a defect that changes it. Raises SetupError."""
+    with _connected(where) as connection:
+        row = connection.execute("SHOW search_path").fetchone()
+        return str(row[0]) if row else ""
 
 
 def marks(where: Place) -> frozenset[str]:

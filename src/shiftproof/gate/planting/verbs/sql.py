@@ -26,7 +26,9 @@ class SqlVerb(Verb):
         sql, undo = _statements(step)
         mark = uuid.uuid4().hex
         where = postgres.Place.of(site.control.database(site.service))
-        site.record("sql", f"sql/{site.service}", {"service": site.service, "mark": mark, "sql": undo})
+        names = postgres.search_path(where)  # the statements may change it, and the undo is written for this one
+        payload = {"service": site.service, "mark": mark, "sql": undo, "search_path": names}
+        site.record("sql", f"sql/{site.service}", payload)
         postgres.make(where, sql, mark)
 
 
