@@ -141,6 +141,11 @@ class LoadPlan:
     jitter_share: float = 0.0
     probes_per_s: float = 0.0
 
+    @property
+    def keyed(self) -> tuple[str, ...]:
+        """Names of the operations whose requests carry a key: what may be sent twice."""
+        return tuple(str(one["name"]) for one in self.operations if "{key}" in str(one))
+
 
 class RunningLoad(Protocol):
     """A load under way in its child process."""

@@ -27,7 +27,7 @@ class ProbeChange:
     """What befalls conversations that begin in one phase (None: in any), and a share of them.
 
     difference: seen in the treatment; in_control: in the control instead. applied: how often a duplicate takes effect.
-    void: why they say nothing.
+    void: why they say nothing. untold: nobody could tell how often it took effect.
     """
 
     phase: Phase | None = None
@@ -38,6 +38,7 @@ class ProbeChange:
     in_control: bool = False
     applied: int | None = None
     void: str | None = None
+    untold: bool = False
 
 
 def made_up_probes(
@@ -87,6 +88,8 @@ def changed(record: ProbeRecord, change: ProbeChange) -> ProbeRecord:
         record = replace(record, control=(*record.control, change.difference))
     elif change.difference is not None:
         record = replace(record, treatment=(*record.treatment, change.difference))
+    if change.untold:
+        return replace(record, applied=None, control_applied=None)
     if change.applied is not None and change.in_control:
         return replace(record, control_applied=change.applied)
     return record if change.applied is None else replace(record, applied=change.applied)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from shiftproof.judge import LiveJudge
 from shiftproof.model.platform import Objectives
-from shiftproof.model.probe import STATUS, Kind
+from shiftproof.model.probe import STATUS, Kind, ProbeKind
 from shiftproof.model.verdict import Finding
 from shiftproof.testing import RunBuilder, clean_run
+from shiftproof.testing_probes import ProbeChange
 
 
 def heard(run: RunBuilder, ignore: tuple[str, ...] = ()) -> tuple[Finding | None, float]:
@@ -38,10 +39,35 @@ def test_any_other_field_takes_a_dozen_seconds_at_most() -> None:
     assert 5 < after_s < 13
 
 
-def test_one_key_that_took_effect_twice_ends_the_run_at_once() -> None:
+def test_a_status_that_is_always_wrong_ends_the_run_within_a_dozen_seconds() -> None:
+    for run in (clean_run().differ("status"), clean_run().differ("payments[].status", operation="list")):
+        decided, after_s = heard(run)
+        assert decided is not None
+        assert (decided.claim, decided.phase) == ("parity", "steady")
+        assert 5 < after_s < 13
+        assert "in 22 of 22 conversations" in decided.reason
+
+
+def test_one_key_that_took_effect_twice_ends_the_run_once_legacy_is_known_never_to_do_it() -> None:
     decided, _ = heard(clean_run().double(name="shift", at_most=1))
     assert decided is not None
     assert (decided.claim, decided.phase) == ("duplicates", "shift")
+    early, after_s = heard(clean_run().double(name="steady", at_most=1))
+    assert early is not None
+    assert early.phase == "steady"
+    assert 18 < after_s < 25  # forty conversations, and the pauses between phases
+    both, after_s = heard(clean_run().double(name="steady", at_most=2))
+    assert both is not None
+    assert after_s < 2.5
+
+
+def test_a_double_that_legacy_makes_a_moment_later_ends_nothing() -> None:
+    """Which of two sides that both do it is the first is a coin's toss, and no reason to fail."""
+    run = clean_run().double(name="steady", at_most=1)
+    assert heard(run)[0] is not None
+    both = ProbeChange(run.find("steady"), ProbeKind.DUPLICATE, 0.1, at_most=1, in_control=True, applied=2)
+    run._probe_changes.append(both)
+    assert heard(run)[0] is None
 
 
 def test_noise_crashes_and_accepted_fields_end_nothing() -> None:

@@ -279,6 +279,7 @@ class GateSession:
             pairs_per_s=self._parts.load_plan.rate_per_s,
             parity_ignore=self.settings.service.parity.ignore,
             duplicates_not_applicable=self.settings.service.duplicates.not_applicable,
+            keyed=self._parts.load_plan.keyed,
         )
 
     def _required(self) -> tuple[str, ...]:

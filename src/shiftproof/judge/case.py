@@ -32,6 +32,7 @@ class Case:
     decided: findings already made while the run went on (the live judge's clear FAIL).
     min_probes: good conversations of each kind wanted in the run, a quarter of it in a phase that is about them.
     parity_ignore: paths that a person accepted as noise. duplicates_not_applicable: why nothing can be sent twice.
+    keyed: operations whose requests carry a key.
     """
 
     history: History
@@ -54,6 +55,7 @@ class Case:
     min_probes: int = 40
     parity_ignore: tuple[str, ...] = ()
     duplicates_not_applicable: str | None = None
+    keyed: tuple[str, ...] = ()
 
     @property
     def alpha_share(self) -> float:

@@ -1,4 +1,7 @@
-"""The live judge's ear for probes: the same rules as the claims at the end, after each conversation."""
+"""The live judge's ear for probes: the same rules as the claims at the end, after each conversation.
+
+Only one is stricter: a run is not ended by the first double while too little is known of legacy, which may do it too.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,13 @@ from collections.abc import Collection
 from shiftproof.judge.doubled import HINT, decisive, doubled_sentence, twice_applied
 from shiftproof.judge.probe_words import differs, figures, hint
 from shiftproof.judge.probes import FieldTally, in_phase
+from shiftproof.judge.sequential import MIN_ERRORS
 from shiftproof.model.history import PhaseKind
 from shiftproof.model.probe import ProbeKind, ProbeRecord
 from shiftproof.model.verdict import Finding, Verdict
+
+#: After so many good conversations in which legacy never did it, one double is the migration's; before, two are.
+LEGACY_IS_CLEAN = 40
 
 
 class LiveProbes:
@@ -19,6 +26,8 @@ class LiveProbes:
         self._alpha_share = alpha_share
         self._parity = FieldTally(alpha_share, ignore)
         self._duplicates: list[ProbeRecord] = []
+        self._doubled: list[ProbeRecord] = []
+        self._doubled_in = ""
 
     def hear(self, record: ProbeRecord, phase: str, kind: PhaseKind | None) -> Finding | None:
         """phase, kind: of the phase that the conversation began in; kind None between phases."""
@@ -42,10 +51,13 @@ class LiveProbes:
     def _sent_twice(self, record: ProbeRecord, phase: str) -> Finding | None:
         """Only what took effect twice ends a run early; how the answers differ is left for the end."""
         self._duplicates.append(record)
-        if not twice_applied([record]):
+        if twice_applied([record]):
+            self._doubled.append(record)
+            self._doubled_in = self._doubled_in or phase
+        if not self._doubled or (len(self._doubled) < MIN_ERRORS and len(self._duplicates) < LEGACY_IS_CLEAN):
             return None
-        doubled = twice_applied(self._duplicates)
-        if not decisive(self._alpha_share, self._duplicates, doubled):
+        if not decisive(self._alpha_share, self._duplicates, self._doubled):
             return None
         data = {"decided_early": True, "conversations": len(self._duplicates), "hint": HINT}
-        return Finding("duplicates", phase, Verdict.FAIL, doubled_sentence(self._duplicates, doubled), data)
+        said = doubled_sentence(self._duplicates, self._doubled)
+        return Finding("duplicates", self._doubled_in, Verdict.FAIL, said, data)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from shiftproof.judge.sequential import MIN_ERRORS, binomial_at_least, mcnemar_log_e
 from shiftproof.model.history import PhaseKind
-from shiftproof.model.probe import STATUS, Difference, Kind, ProbeRecord, never_ignored
+from shiftproof.model.probe import STATUS, Difference, Kind, ProbeRecord, last_name, never_ignored, words_of
 
 #: Fields that one test's share of alpha is split over, at least: fixed before the run, more than most answers have.
 FIELDS = 128
@@ -25,6 +25,10 @@ DOUBT_P = 0.05
 OUR_FAULT = "our own fault"
 #: Where what began between phases belongs.
 OUTSIDE = "run"
+#: What the load child calls an account that was read after a key was sent twice: noise of another account is in it.
+AFTERWARDS = "read afterwards"
+#: Never differ of themselves, on legacy either; a status may (accepted, then settled), and then takes the whole test.
+_NEVER_NOISE = frozenset({"amount", "currency", "account"})
 #: HTTP statuses from here on are failures, which a crash may cost and the other claims count.
 SERVER_ERRORS = 500
 
@@ -41,6 +45,16 @@ class Field:
     @property
     def never_ignored(self) -> bool:
         return never_ignored(self.path)
+
+    @property
+    def never_noise(self) -> bool:
+        """Two differences tell, as no service writes it otherwise by chance.
+
+        What a list holds depends on its order and length, which may be noise: that takes the whole test.
+        """
+        words = words_of(last_name(self.path))
+        named = bool(words & _NEVER_NOISE) and "status" not in words
+        return named and "[]" not in self.path and self.via != AFTERWARDS
 
 
 @dataclass(slots=True)
@@ -121,11 +135,11 @@ class FieldTally:
             counts.log_e = max(counts.log_e, float(mcnemar_log_e(counts.treatment_only, counts.control_only)))
 
     def fails(self, key: Field) -> bool:
-        """Noise does not explain it: for money twice without any noise, for all else by the test."""
+        """Noise does not explain it: for what is never noise twice without any, for all else by the test."""
         counts = self.fields[key]
         if counts.log_e >= math.log(self._largest / self._alpha_share):
             return True
-        return self._is_money(key) and counts.treatment_only >= MIN_ERRORS and not counts.noise
+        return key.never_noise and counts.treatment_only >= MIN_ERRORS and not counts.noise
 
     def in_doubt(self, key: Field) -> bool:
         """It may be noise, and may not. Money that differs is never called noise, however often legacy differs too."""
@@ -152,6 +166,11 @@ class FieldTally:
 
     def doubtful(self) -> list[Field]:
         return sorted((key for key in self.fields if self.in_doubt(key)), key=self._gravity)
+
+    def unjudged(self) -> list[str]:
+        """Paths on which legacy so often differs from itself that a PASS says nothing of them."""
+        mostly = {key.path for key, counts in self.fields.items() if 2 * counts.noise > self.good}
+        return [path for path in self.noisy() if path in mostly]
 
     def noisy(self) -> list[str]:
         """Paths on which legacy does not agree with itself, and that a person may accept as noise."""

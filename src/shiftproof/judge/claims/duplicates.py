@@ -1,8 +1,8 @@
 """Duplicates: one idempotent request, sent twice by ways that cross the sides, takes effect once and is answered alike.
 
 Beside each goes a control, sent to legacy twice. Applied twice is money: one is FAIL, unless legacy does it too. The
-two answers, and the account read afterwards, are compared as parity compares (twice without noise for money, a
-sequential test for the rest). While weights move, requests go by the weights as a customer's second try does.
+two answers, and the account read afterwards, are compared as parity compares. While weights move, requests go by the
+weights as a customer's second try does. Only those of which it is known how often they took effect count for PASS.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from shiftproof.judge.case import Case
-from shiftproof.judge.claims.probing import Held, at_phase, held, shortfall
+from shiftproof.judge.claims.probing import EACH, Held, at_phase, held, shortfall
 from shiftproof.judge.doubled import HINT, decisive, doubled_sentence, legacy_too, twice_applied
 from shiftproof.judge.probe_words import differs, figures, hint
 from shiftproof.judge.probes import Field, FieldTally
@@ -78,12 +78,12 @@ def _sick_control(talks: Held) -> Finding:
 
 
 def _fields(case: Case, talks: Held) -> Iterator[Finding]:
-    """Answers and accounts that differ. What parity sees too, as a fault or as noise, is told there."""
+    """Answers and accounts that differ, but for what parity FAILs already."""
     tally = FieldTally(case.alpha_share, case.parity_ignore, replays=True)
-    told = _told_by_parity(case)
+    told = _faults_of_parity(case)
     for place, record in talks.placed:
         if record.void is None:
-            kept = tuple(one for one in record.treatment if one.path not in told)
+            kept = tuple(one for one in record.treatment if (one.operation, one.path) not in told)
             tally.add(replace(record, treatment=kept), place)
     for keys, verdict in ((tally.failing(), Verdict.FAIL), (tally.doubtful(), Verdict.INCONCLUSIVE)):
         if keys:
@@ -91,12 +91,12 @@ def _fields(case: Case, talks: Held) -> Iterator[Finding]:
             return
 
 
-def _told_by_parity(case: Case) -> set[str]:
+def _faults_of_parity(case: Case) -> set[tuple[str, str]]:
+    """(operation, path) that parity FAILs, so the run fails anyway. What is only noise there has its control here."""
     tally = FieldTally(case.alpha_share, case.parity_ignore)
     for record in held(case, ProbeKind.PARITY).good:
         tally.add(record)
-    noise = {key.path for key, counts in tally.fields.items() if counts.noise}
-    return noise | {key.path for key in (*tally.failing(), *tally.doubtful())}
+    return {(key.operation, key.path) for key in tally.failing()}
 
 
 def _finding(tally: FieldTally, keys: list[Field], verdict: Verdict) -> Finding:
@@ -106,16 +106,29 @@ def _finding(tally: FieldTally, keys: list[Field], verdict: Verdict) -> Finding:
     return Finding(_NAME, tally.phase_of(keys), verdict, f"{said}{tail}", data)
 
 
+def _telling(talks: Held) -> Held:
+    """Void ones, and those of which it is known how often they took effect."""
+    return Held(tuple(one for one in talks.placed if one[1].void is not None or one[1].applied is not None))
+
+
+def _shortfall(talks: Held, telling: Held, need: int) -> str | None:
+    missing = shortfall(telling, need, "sent one key twice and told how often it took effect")
+    untold = len(talks.good) - len(telling.good)
+    return f"{missing[:-1]}; {untold:,} more could not tell." if missing is not None and untold else missing
+
+
 def _phase(case: Case, talks: Held, name: str) -> Finding:
-    here = talks.of_phase(name)
+    whole = talks.of_phase(name)
+    here = _telling(whole)
     data = {"conversations": len(here.good), "ways": dict(Counter(one.way for one in here.good))}
-    missing = shortfall(here, case.min_probes // 4, "sent one key twice")
+    missing = _shortfall(whole, here, case.min_probes // 4)
     if missing is not None:
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, missing, data)
     moving = any(phase.name == name for _, phase in case.phases(*_MOVING))
     by_weights = sum(BY_THE_WEIGHTS in one.way for one in here.good)
-    if moving and not by_weights:
-        reason = f"{count(len(here.good), 'key')} sent twice, but none of them by the weights that moved."
+    if moving and by_weights < EACH:
+        few = f"but {'only ' if by_weights else ''}{by_weights or 'none'} of them by the weights that moved"
+        reason = f"{count(len(here.good), 'key')} sent twice, {few}."
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)
     where = f", {by_weights:,} of them by the weights" if moving else ""
     reason = f"{count(len(here.good), 'key')} sent twice{where}: each took effect once."
@@ -123,16 +136,28 @@ def _phase(case: Case, talks: Held, name: str) -> Finding:
 
 
 def _run(case: Case, talks: Held) -> Iterator[Finding]:
-    ways = Counter(one.way for one in talks.good)
-    data: dict[str, Any] = {"conversations": len(talks.good), "void": dict(talks.void), "ways": dict(ways)}
-    missing = shortfall(talks, case.min_probes, "sent one key twice")
-    if missing is not None and not talks.good and not talks.void:
-        missing = "no request was sent twice: is there an operation that takes a {key}?"
+    telling = _telling(talks)
+    ways = Counter(one.way for one in telling.good)
+    data: dict[str, Any] = {"conversations": len(telling.good), "void": dict(talks.void), "ways": dict(ways)}
+    missing = list(_missing(case, talks, telling))
+    if missing and not talks.placed:
+        missing = ["no request was sent twice: is there an operation that takes a {key}?"]
         data["hint"] = "name one in platform.yaml, or say there why none has: duplicates: {not_applicable: why}"
-    if missing is None and not any(one.applied is not None for one in talks.good):
-        missing = "nobody could tell how often a request took effect: no operation remembers an id or lists an account."
-    if missing is not None:
-        yield Finding(_NAME, "run", Verdict.INCONCLUSIVE, missing, data)
+    if missing:
+        yield Finding(_NAME, "run", Verdict.INCONCLUSIVE, missing[0], data)
         return
-    reason = f"{count(len(talks.good), 'key')} sent twice, by {count(len(ways), 'way')}: each took effect once."
+    reason = f"{count(len(telling.good), 'key')} sent twice, by {count(len(ways), 'way')}: each took effect once."
     yield Finding(_NAME, "run", Verdict.PASS, reason, data)
+
+
+def _missing(case: Case, talks: Held, telling: Held) -> Iterator[str]:
+    """Why the run proves nothing, the plainest first."""
+    if talks.good and not telling.good:
+        yield "nobody could tell how often a request took effect: no operation with a {key} remembers an id."
+    missing = _shortfall(talks, telling, case.min_probes)
+    if missing is not None:
+        yield missing
+    for operation in case.keyed:
+        seen = sum(operation in record.operations for record in telling.good)
+        if seen < EACH:
+            yield f"{operation} was sent twice {count(seen, 'time')} only: nothing is known of its keys."

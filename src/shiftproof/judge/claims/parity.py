@@ -2,8 +2,9 @@
 
 Each conversation compares cluster with legacy and legacy with itself (what Diffy calls candidate, primary and
 secondary), so noise is measured where and when the difference is. FAIL when a field differs beyond it, by a sequential
-test; for amount, currency, status and account when it differs twice and legacy never does. Noise proposes rules for
-platform.yaml, it does not make them: nothing is left out that no person accepted.
+test; for an amount, a currency or an account when it differs twice and legacy never does. Noise proposes rules for
+platform.yaml, it does not make them: nothing is left out that no person accepted. Where legacy mostly differs from
+itself there is nothing to compare with, and a PASS says that it does not cover that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from shiftproof.judge.case import Case
-from shiftproof.judge.claims.probing import Held, held, shortfall
+from shiftproof.judge.claims.probing import EACH, Held, held, shortfall
 from shiftproof.judge.probe_words import differs, figures, hint
 from shiftproof.judge.probes import Field, FieldTally
 from shiftproof.judge.registry import claim
@@ -22,8 +23,6 @@ from shiftproof.model.probe import ProbeKind
 from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "parity"
-#: Each operation of the load is compared at least so often, or nothing is known of it.
-_EACH = 3
 
 
 @claim(_NAME)
@@ -70,8 +69,12 @@ def _run(case: Case, talks: Held, tally: FieldTally, doubtful: list[Field]) -> F
         return Finding(_NAME, "run", Verdict.INCONCLUSIVE, missing, data)
     noisy = tally.noisy()
     data |= _proposal(noisy)
+    unjudged = tally.unjudged()
     doubted = len({key.path for key in doubtful})
     also = f"; legacy does not agree with itself on {listed(noisy)}, and the cluster no less" if noisy else ""
+    if unjudged:
+        data["not_covered"] = unjudged
+        also += f"; this does not cover {count(len(unjudged), 'field')} that legacy mostly answers otherwise itself"
     if doubted:
         also += f"; in doubt: {count(doubted, 'field')}"
     said = bound(tally.good, 0, case.confidence).replace("attributed", "conversations differ")
@@ -89,5 +92,5 @@ def _missing(case: Case, talks: Held) -> Iterator[str]:
         yield missing
     for operation in case.history.operations:
         seen = sum(operation in record.operations for record in talks.good)
-        if seen < _EACH:
+        if seen < EACH:
             yield f"{operation} was compared {count(seen, 'time')} only: nothing is known of its answers."

@@ -11,6 +11,9 @@ from shiftproof.judge.words import count
 from shiftproof.model.history import Phase, PhaseKind
 from shiftproof.model.probe import ProbeKind, ProbeRecord
 
+#: Each operation is tried at least so often, or nothing is known of it.
+EACH = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
