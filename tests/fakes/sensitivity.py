@@ -29,6 +29,7 @@ from shiftproof.sensitivity.plan import KnownDefect, make_turns
 from shiftproof.sensitivity.run import Asked, Parts, Result, Sensitivity
 from shiftproof.sensitivity.view import PlainView, print_summary
 
+EMPTY = hashlib.sha256().hexdigest()
 FINGERPRINT = {"src": "1", "infra": "1"}
 
 
@@ -37,6 +38,7 @@ class Script:
     """What one gate does. exit None: as its verdict asks. waits: until the file `go` is there. spoils: leaves the
 
     platform with this fact changed. planted: what its verdict file claims to have planted, None for the truth.
+    not_planted: steps that its verdict file says were not. edits: what somebody makes of src meanwhile.
     """
 
     verdict: str | None = "PASS"
@@ -47,6 +49,8 @@ class Script:
     waits: bool = False
     spoils: str = ""
     planted: str | None = None
+    not_planted: tuple[str, ...] = ()
+    edits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class World:
     expects: Mapping[str, str] = field(default_factory=lambda: {"hole": "outage", "leak": "latency"})
     clean: int = 1
     repeat: int = 1
+    steps: int = 1
 
     def write(self, **scripts: Script) -> None:
         """What each gate does from now on."""
@@ -78,13 +83,18 @@ class World:
     def reports(self) -> Path:
         return self.folder / "reports"
 
-    def asked(self, fingerprint: Mapping[str, str] | None = None) -> Asked:
+    def fingerprint(self) -> Mapping[str, str]:
+        """What `edited` in the folder holds is what src is now."""
+        edited = self.folder / "edited"
+        return {**FINGERPRINT, **({"src": edited.read_text()} if edited.exists() else {})}
+
+    def asked(self) -> Asked:
         defects = [
-            KnownDefect(name, f"A {name}", "somewhere#1", claim, f"defects/{name}.yaml", hashlib.sha256().hexdigest())
+            KnownDefect(name, f"A {name}", "somewhere#1", claim, f"defects/{name}.yaml", EMPTY, self.steps)
             for name, claim in self.expects.items()
         ]
         turns = make_turns(defects, self.clean, self.repeat)
-        return Asked("payments", 25, turns, FINGERPRINT if fingerprint is None else fingerprint, self.reports)
+        return Asked("payments", 25, turns, self.fingerprint(), self.reports)
 
     def parts(self) -> Parts:
         program = (sys.executable, "-I", str(Path(__file__).with_name("sensitivity_gate.py")), str(self.folder))
@@ -94,6 +104,7 @@ class World:
             platform=FilePlatform(self.folder),
             others=lambda run_dir: (OtherRule("argo-rollouts", "documented", "PASS", 60.0, run_dir.name),),
             about=lambda: ({"cores": "2"}, {"shiftproof": "0"}),
+            fingerprint=self.fingerprint,
             sleep=lambda seconds: time.sleep(min(seconds, 0.05)),
         )
 
@@ -116,15 +127,16 @@ class FilePlatform:
         return Look(found["scope"], found["facts"], tuple(found["problems"]))
 
 
-def run_in(world: World, console: Console, *, fresh: bool = False, fingerprint: Any = None) -> int:
+def run_in(world: World, console: Console, *, fresh: bool = False) -> int:
     """As the command does it; returns its exit code."""
 
     def tell(result: Result) -> None:
         print_summary(console, result.summary, last_line(result.summary), str(result.folder))
 
     with ends_as_interrupted():
-        asked = world.asked(fingerprint)
-        return Sensitivity(asked, world.parts(), PlainView(console)).run(fresh=fresh, ended=tell).summary.exit_code
+        return (
+            Sensitivity(world.asked(), world.parts(), PlainView(console)).run(fresh=fresh, ended=tell).summary.exit_code
+        )
 
 
 def main(words: list[str]) -> int:

@@ -33,7 +33,11 @@ def verdict_of(script: dict[str, Any], name: str, run_dir: Path) -> dict[str, An
         "claims": claims,
         "requests": {"pairs": 100, "failed": 2, "attributed": 1},
         "customers": {"requests": 10, "failed": 0},
-        "run": {"defect": script["planted"] or (None if name == "clean" else name), "load_s": script["load_s"]},
+        "run": {
+            "defect": script["planted"] or (None if name == "clean" else name),
+            "load_s": script["load_s"],
+            "not_planted": script["not_planted"],
+        },
         "run_dir": str(run_dir),
     }
 
@@ -54,6 +58,8 @@ def main(folder: Path, words: list[str]) -> int:
     if script["spoils"]:
         look = {"scope": "lab:1", "facts": {"weights": script["spoils"]}, "problems": []}
         (folder / "platform.json").write_text(json.dumps(look))
+    if script["edits"]:
+        (folder / "edited").write_text(script["edits"])
     print(script["says"])
     if script["verdict"] is None:
         if script["exit"] is not None and script["exit"] < 0:

@@ -9,12 +9,13 @@ import pytest
 from fakes.report_runs import failed
 
 from shiftproof.adapters.locust.events import EventTable, write_parquet
-from shiftproof.errors import LoadError, RefusedError
+from shiftproof.errors import LoadError, RefusedError, SetupError
 from shiftproof.gate.notes import write_timeline
 from shiftproof.judge.others import other_rules
 from shiftproof.model.history import Happening, Source
-from shiftproof.sensitivity.fingerprint import refuse_mixing, tree_digest
+from shiftproof.sensitivity.fingerprint import file_digest, fingerprint, fingerprint_now, refuse_mixing, tree_digest
 from shiftproof.sensitivity.normal import Look, differences
+from shiftproof.sensitivity.plan import KnownDefect
 from shiftproof.sensitivity.rules import others_of, phases_of, read_history
 
 
@@ -32,6 +33,21 @@ def test_a_digest_is_of_names_and_bytes_and_nothing_else(tmp_path: Path) -> None
     (tmp_path / "b.py").rename(tmp_path / "a.py")
     (tmp_path / "a.py").write_text("2")
     assert tree_digest(tmp_path, frozenset({"left"})) != first
+
+
+def test_the_fingerprint_of_now_reads_planted_files_again(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("1")
+    known = KnownDefect("a", "A", "e", "outage", str(file), file_digest(file))
+    infra = Path(__file__).parents[2] / "infra"
+    before = fingerprint(infra, [known])
+    assert fingerprint_now(infra, [known]) == before
+    file.write_text("2")
+    now = fingerprint_now(infra, [known])
+    assert {name for name in now if now[name] != before[name]} == {"defects"}
+    file.unlink()
+    with pytest.raises(SetupError, match="cannot read"):
+        fingerprint_now(infra, [known])
 
 
 def test_what_changed_is_named() -> None:

@@ -84,6 +84,22 @@ def test_what_is_not_proven_is_exit_2(world: World, console: Console, name: str,
     assert attempt["problem"] is not None
 
 
+def test_a_fail_before_its_defect_was_planted_is_no_catch(world: World, console: Console) -> None:
+    early = replace(GOOD["leak"], not_planted=("legacy: no phase rollback came",))
+    world.write(**{**GOOD, "leak": early})
+    assert run_in(world, console) == 1, "nothing was planted yet: a false FAIL"
+    found = results(world)
+    last = found["attempts"][-1]
+    assert (last["outcome"], last["problem"]) == (
+        "false FAIL",
+        "latency deploy: it said FAIL (not planted: legacy: no phase rollback came)",
+    )
+    assert found["totals"]["caught"]["n"] == 1
+
+    assert run_in(replace(world, steps=2), console, fresh=True) == 2, "one of two steps was there"
+    assert results(world)["attempts"][-1]["outcome"] == "FAIL before it was wholly planted"
+
+
 def test_one_inconclusive_clean_gate_of_twenty_is_allowed(world: World, console: Console) -> None:
     many = replace(world, clean=20, expects={})
     assert run_in(many, console) == 0
@@ -175,14 +191,34 @@ def test_a_platform_that_cannot_be_looked_at_begins_nothing(world: World, consol
 def test_results_of_different_code_are_not_mixed(world: World, console: Console) -> None:
     world.write(**{**GOOD, "leak": Script(None)})
     assert run_in(world, console) == 3
+    (world.folder / "edited").write_text("2")
     with pytest.raises(RefusedError, match="src changed since") as refused:
-        run_in(world, console, fingerprint={"src": "2", "infra": "1"})
+        run_in(world, console)
     assert refused.value.hint is not None
     assert "--fresh" in refused.value.hint
     world.write(**GOOD)
-    assert run_in(world, console, fingerprint={"src": "2", "infra": "1"}, fresh=True) == 0
+    assert run_in(world, console, fresh=True) == 0
     assert len(list(world.reports.glob("sensitivity-*"))) == 2
     assert len(results(world)["attempts"]) == 3
+
+
+def test_code_that_is_edited_during_a_gate_stops_it_before_there_is_a_result(world: World, console: Console) -> None:
+    world.write(**{**GOOD, "clean": replace(GOOD["clean"], edits="2")})
+    with pytest.raises(RefusedError, match="src changed since"):
+        run_in(world, console)
+    assert gates(world) == ["hole", "clean"]
+    found = results(world)
+    assert [one["name"] for one in found["attempts"]] == ["hole"], "the gate that was edited under is no result"
+    assert (found["exit_code"], found["left"]) == (3, 2)
+    with pytest.raises(RefusedError, match="src changed since"):
+        run_in(world, console)
+    assert gates(world) == ["hole", "clean"]
+
+    world.write(**GOOD)
+    (world.folder / "edited").unlink()
+    assert run_in(world, console) == 0
+    assert gates(world) == ["hole", "clean", "clean", "leak"]
+    assert results(world)["cut_short"] == 1
 
 
 def test_after_the_end_the_same_words_begin_anew(world: World, console: Console) -> None:

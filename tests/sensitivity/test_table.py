@@ -32,6 +32,7 @@ VERDICTS = {
     Outcome.CAUGHT: "FAIL",
     Outcome.OTHER_CLAIM: "FAIL",
     Outcome.FALSE_FAIL: "FAIL",
+    Outcome.TOO_EARLY: "FAIL",
     Outcome.MISSED: "PASS",
     Outcome.PASSED: "PASS",
     Outcome.INCONCLUSIVE: "INCONCLUSIVE",
@@ -118,6 +119,8 @@ def test_a_miss_is_not_part_of_the_time_to_fail() -> None:
         ((Outcome.COULD_NOT_RUN, Outcome.MISSED), 1),
         ((Outcome.CAUGHT, Outcome.OTHER_CLAIM), 2),
         ((Outcome.CAUGHT, Outcome.INCONCLUSIVE), 2),
+        ((Outcome.CAUGHT, Outcome.TOO_EARLY), 2),
+        ((Outcome.CAUGHT, Outcome.FALSE_FAIL), 1),
         ((Outcome.INCONCLUSIVE, Outcome.COULD_NOT_RUN), 3),
     ],
 )
@@ -163,7 +166,7 @@ def test_the_document_holds_to_its_schema_and_the_forms_say_the_same() -> None:
     markdown, page = as_markdown(ABOUT, summary), render_page(ABOUT, summary, made)
     line = last_line(summary)
     assert line == (
-        "caught 2 of 2, 2 by the expected claim; missed 0; mean time to FAIL 10 s of load; "
+        "caught 2 of 2 by the expected claim; missed 0; mean time to FAIL 10 s of load; "
         "clean gates: 1, false FAIL 0, inconclusive 0, mean time to PASS 10 s of load"
     )
     assert line in markdown
@@ -210,3 +213,45 @@ def test_the_page_loads_nothing_and_hostile_words_stay_words() -> None:
     assert len(page) < 100_000
     row = next(line for line in as_markdown(ABOUT, summary).splitlines() if line.startswith("| a "))
     assert row.count(" | ") == 5
+
+
+def test_a_table_that_is_not_whole_says_so_in_each_form() -> None:
+    turns = turns_of("a", "b", "c")
+    made = [attempt(turns[0], Outcome.CAUGHT), attempt(turns[1], Outcome.COULD_NOT_RUN)]
+    summary = summary_of(turns, made)
+    line = last_line(summary)
+    assert line.startswith("caught 1 of 1 by the expected claim; ")
+    assert line.endswith("; NOT WHOLE: could not run 1, left 2 of 3 gates")
+    markdown, page = as_markdown(ABOUT, summary), render_page(ABOUT, summary, made)
+    assert "Not whole: 2 of 3 gates have no result" in markdown
+    assert "| could not run | 1 |" in markdown
+    assert "| left without a result, these among them | 2 of 3 |" in markdown
+    assert "Not whole: 2 of 3 gates have no result" in page
+    whole = summary_of(turns[:1], made[:1])
+    assert "whole:" not in (as_markdown(ABOUT, whole) + render_page(ABOUT, whole, made[:1]) + last_line(whole)).lower()
+
+
+def test_by_another_claim_is_never_counted_as_expected() -> None:
+    turns = turns_of("a", "b", "c", "d")
+    outcomes = (Outcome.CAUGHT, Outcome.OTHER_CLAIM, Outcome.TOO_EARLY, Outcome.INCONCLUSIVE)
+    made = [attempt(turn, outcome) for turn, outcome in zip(turns, outcomes, strict=True)]
+    summary = summary_of(turns, made)
+    assert last_line(summary).startswith(
+        "caught 1 of 4 by the expected claim, 1 by another, 1 FAIL before it was wholly planted, 1 inconclusive; "
+    )
+    page = render_page(ABOUT, summary, made)
+    assert '<p class="figure">1 of 4</p>' in page
+    assert "1 more by another claim" in page
+    assert "2 of 4" not in page.split("Main figures")[1].split("</section>")[0]
+
+
+def test_a_fail_before_anything_was_planted_is_a_false_alarm_of_a_clean_gate() -> None:
+    turns = turns_of("a", "b", clean=2)
+    outcomes = {"a": Outcome.FALSE_FAIL, "b": Outcome.CAUGHT, "clean": Outcome.PASSED}
+    made = [attempt(turn, outcomes[turn.name], 10 if turn.name == "b" else 99) for turn in turns]
+    summary = summary_of(turns, made)
+    totals = summary.totals
+    assert (totals.caught.k, totals.caught.n) == (1, 1)
+    assert (totals.false_fail.k, totals.false_fail.n) == (1, 3)
+    assert totals.mean_fail_load_s == 10, "of what was caught"
+    jsonschema.validate(json.loads(as_json(ABOUT, summary, made)), schema())

@@ -99,6 +99,7 @@ def verdict_json(result: RunResult) -> dict[str, Any]:
             "quick": run.quick,
             "defect": run.defect,
             "load_s": None if run.load_s is None else round(run.load_s, 3),
+            "not_planted": [step for f in result.findings for step in f.data.get("not_planted", ())],
         },
         "run_dir": str(result.run_dir),
     }
@@ -206,7 +207,7 @@ def _result(verdict: Mapping[str, Any], words: Mapping[str, Any], run_dir: Path)
         requests=PairCount(**verdict["requests"]),
         customers=CustomerCount(**verdict["customers"]),
         outages=tuple(Outage(**one) for one in verdict["outages"]),
-        run=RunInfo(**verdict["run"]),
+        run=RunInfo(**{key: value for key, value in verdict["run"].items() if key != "not_planted"}),  # of the claims
         run_dir=run_dir,
         sentence=words.get("sentence") or "",
         next_command=words.get("next_command"),

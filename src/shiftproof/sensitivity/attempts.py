@@ -14,15 +14,19 @@ NO_RUN = 3  # a gate's exit code when it could not run
 
 
 class Outcome(StrEnum):
-    """With a defect planted: the first four. Clean: PASSED, FALSE_FAIL, INCONCLUSIVE. Either: COULD_NOT_RUN."""
+    """With a defect: all but PASSED. Clean: PASSED, FALSE_FAIL, INCONCLUSIVE. Either: COULD_NOT_RUN."""
 
     CAUGHT = "caught"  # FAIL, and the claim that the file expects is among those that failed
     OTHER_CLAIM = "caught by another claim"
     MISSED = "MISSED"  # PASS with a defect planted: the one thing that must never be
+    TOO_EARLY = "FAIL before it was wholly planted"  # some of it was there, and perhaps that was why
     INCONCLUSIVE = "inconclusive"
     PASSED = "passed"
-    FALSE_FAIL = "false FAIL"
+    FALSE_FAIL = "false FAIL"  # nothing was planted, or nothing yet
     COULD_NOT_RUN = "could not run"
+
+
+_WITH_REASON = frozenset({Outcome.INCONCLUSIVE, Outcome.FALSE_FAIL, Outcome.OTHER_CLAIM, Outcome.TOO_EARLY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,11 @@ def judged(turn: Turn, ended: Ended, started_at: str, run: str | None) -> Attemp
     problem = _unsound(turn, ended)
     verdict: Mapping[str, Any] = {} if problem else ended.verdict or {}
     failed = tuple(dict.fromkeys(c["name"] for c in verdict.get("claims", ()) if c["verdict"] == Verdict.FAIL))
-    outcome = Outcome.COULD_NOT_RUN if problem else _outcome(turn, Verdict(verdict["verdict"]), failed)
-    if outcome in (Outcome.INCONCLUSIVE, Outcome.FALSE_FAIL, Outcome.OTHER_CLAIM):
+    missing = tuple(verdict.get("run", {}).get("not_planted", ()))
+    outcome = Outcome.COULD_NOT_RUN if problem else _outcome(turn, Verdict(verdict["verdict"]), failed, len(missing))
+    if outcome in _WITH_REASON:
         problem = _reason(verdict)
+        problem += f" (not planted: {'; '.join(missing)})" if missing else ""
     requests = verdict.get("requests", {})
     return Attempt(
         name=turn.name,
@@ -115,13 +121,16 @@ def judged(turn: Turn, ended: Ended, started_at: str, run: str | None) -> Attemp
     )
 
 
-def _outcome(turn: Turn, verdict: Verdict, failed: tuple[str, ...]) -> Outcome:
+def _outcome(turn: Turn, verdict: Verdict, failed: tuple[str, ...], missing: int) -> Outcome:
+    """missing: steps of the defect that were not made, or did nothing. A FAIL without them is of something else."""
     if verdict is Verdict.INCONCLUSIVE:
         return Outcome.INCONCLUSIVE
     if turn.defect is None:
         return Outcome.PASSED if verdict is Verdict.PASS else Outcome.FALSE_FAIL
     if verdict is Verdict.PASS:
         return Outcome.MISSED
+    if missing:
+        return Outcome.FALSE_FAIL if missing >= turn.defect.steps else Outcome.TOO_EARLY
     return Outcome.CAUGHT if turn.defect.expects in failed else Outcome.OTHER_CLAIM
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 from fnmatch import fnmatch
 from pathlib import Path
 
-from shiftproof.errors import ConfigError, UserError
+from shiftproof.errors import UserError
 from shiftproof.gate.config import experiments_dir
 from shiftproof.gate.planting import read_defect
-from shiftproof.sensitivity.fingerprint import DEFECTS_FOLDER
+from shiftproof.sensitivity.fingerprint import DEFECTS_FOLDER, file_digest
 from shiftproof.sensitivity.plan import KnownDefect
 
 
@@ -28,7 +27,8 @@ def find_defects(pattern: str, infra_dir: Path, service: str) -> tuple[KnownDefe
             evidence=defect.evidence,
             expects=defect.expect.claim,
             file=str(file),
-            digest=_digest(file),
+            digest=file_digest(file),
+            steps=len(defect.plant),
         )
         for file, defect in read
         if defect.service == service
@@ -51,10 +51,3 @@ def _files(pattern: str, folder: Path) -> list[Path]:
         names = ", ".join(path.stem for path in known) or "nothing"
         raise UserError(f"no defect in {folder} is named by {pattern!r}", hint=f"there is: {names}")
     return found
-
-
-def _digest(file: Path) -> str:
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=file) from None

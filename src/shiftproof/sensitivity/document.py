@@ -11,7 +11,7 @@ from typing import Any
 from shiftproof.report.verdict_file import dump, plain
 from shiftproof.report.words import clean, duration, percent
 from shiftproof.sensitivity.attempts import Attempt, Outcome, attempt_json
-from shiftproof.sensitivity.table import CONFIDENCE, COULD_NOT_RUN, OWN, Rate, Row, Summary, Tally
+from shiftproof.sensitivity.table import CONFIDENCE, COULD_NOT_RUN, OWN, Rate, Row, Summary, Tally, Totals
 
 JSON_FILE = "sensitivity.json"
 MARKDOWN_FILE = "sensitivity.md"
@@ -121,12 +121,36 @@ def last_line(summary: Summary) -> str:
     """The one line that says it all; the README shows it."""
     totals = summary.totals
     return (
-        f"caught {totals.failed.k} of {totals.failed.n}, {totals.caught.k} by the expected claim; "
+        f"caught {totals.caught.k} of {totals.caught.n} by the expected claim{_not_so_caught(totals)}; "
         f"missed {totals.missed.k}; mean time to FAIL {seconds_words(totals.mean_fail_load_s) or 'unknown'} of load; "
         f"clean gates: {summary.clean.tries}, false FAIL {totals.false_fail.k}, "
         f"inconclusive {totals.clean_inconclusive.k}, mean time to PASS "
-        f"{seconds_words(totals.mean_pass_load_s) or 'unknown'} of load"
+        f"{seconds_words(totals.mean_pass_load_s) or 'unknown'} of load{_without_result(summary)}"
     )
+
+
+def _not_so_caught(totals: Totals) -> str:
+    """ ", 1 by another": what else became of gates with a defect, so that the figures add up."""
+    others = [
+        ("by another", totals.failed.k - totals.caught.k),
+        ("FAIL before it was wholly planted", totals.too_early),
+        ("inconclusive", totals.inconclusive),
+    ]
+    return "".join(f", {count} {what}" for what, count in others if count)
+
+
+def _without_result(summary: Summary) -> str:
+    """The figures before it are not of all that was asked for, and must not look so. `left` holds both."""
+    counts = (("could not run", summary.totals.could_not_run), ("left", summary.left))
+    said = ", ".join(f"{what} {count}" for what, count in counts if count)
+    return f"; NOT WHOLE: {said} of {summary.planned} gates" if said else ""
+
+
+def not_whole(about: About, summary: Summary) -> str | None:
+    """Why this is not the whole table; None when it is."""
+    if about.stopped is not None:
+        return about.stopped
+    return None if summary.complete else f"{summary.left} of {summary.planned} gates have no result"
 
 
 def totals_rows(summary: Summary) -> list[tuple[str, str]]:
@@ -134,15 +158,20 @@ def totals_rows(summary: Summary) -> list[tuple[str, str]]:
     totals = summary.totals
     rows = [
         ("caught by the expected claim", rate_words(totals.caught)),
+        ("caught by another claim alone", str(totals.failed.k - totals.caught.k)),
         ("caught by any claim", rate_words(totals.failed)),
         ("missed (PASS with a defect planted)", rate_words(totals.missed)),
         ("inconclusive with a defect planted", str(totals.inconclusive)),
-        ("false alarms (clean gates that FAIL)", rate_words(totals.false_fail)),
+        ("FAIL before the defect was wholly planted", str(totals.too_early)),
+        ("false alarms (FAIL with nothing planted)", rate_words(totals.false_fail)),
         ("clean gates that are INCONCLUSIVE", rate_words(totals.clean_inconclusive)),
         ("mean time to FAIL", f"{seconds_words(totals.mean_fail_load_s) or 'unknown'} of load"),
         ("longest time to FAIL", f"{seconds_words(totals.most_fail_load_s) or 'unknown'} of load"),
         ("mean time to PASS", f"{seconds_words(totals.mean_pass_load_s) or 'unknown'} of load"),
     ]
+    if not summary.complete:
+        rows.append(("could not run", str(totals.could_not_run)))
+        rows.append(("left without a result, these among them", f"{summary.left} of {summary.planned}"))
     for one in totals.others:
         tries = sum(one.verdicts.values())
         words = f"{one.verdicts.get('FAIL', 0)} of {tries} runs with a defect"
@@ -160,7 +189,7 @@ def as_markdown(about: About, summary: Summary) -> str:
         f"# What the gate of {about.service} caught (to {about.to_pct}%)",
         "",
         *[f"**MISSED: {row.name}** ({row.title}): the gate said PASS with it planted." for row in summary.misses],
-        *([f"Not whole: {clean(about.stopped)}" + "\n"] if about.stopped else []),
+        *([f"Not whole: {clean(why)}" + "\n"] if (why := not_whole(about, summary)) is not None else []),
         f"{last_line(summary)}.",
         "",
         _line(heads),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import shiftproof
@@ -32,6 +33,19 @@ def fingerprint(infra_dir: Path, defects: Sequence[KnownDefect]) -> dict[str, st
     }
 
 
+def fingerprint_now(infra_dir: Path, defects: Sequence[KnownDefect]) -> dict[str, str]:
+    """As `fingerprint`, with the defects' files read again. Raises SetupError when one cannot be."""
+    return fingerprint(infra_dir, [replace(one, digest=file_digest(Path(one.file))) for one in defects])
+
+
+def file_digest(file: Path) -> str:
+    """sha256 (hex) of its bytes. Raises SetupError when it cannot be read."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SetupError(f"cannot read {file}: {error.strerror}") from error
+
+
 def tree_digest(folder: Path, leave_out: frozenset[str] = frozenset()) -> str:
     """sha256 (hex) over the relative path and bytes of every file below `folder`, hidden ones and caches aside."""
     digest = hashlib.sha256()
@@ -57,7 +71,7 @@ def refuse_mixing(before: Mapping[str, str], now: Mapping[str, str], where: str)
     changed = [name for name in now if before.get(name) != now[name]]
     if changed:
         raise RefusedError(
-            f"{where} was stopped half way, and {', '.join(changed)} changed since: its results and new ones would be "
-            "of two different gates",
-            hint="to leave it and start anew: --fresh",
+            f"{', '.join(changed)} changed since {where} began: its results and new ones would be of two different "
+            "gates",
+            hint="change it back and run the same command again, or leave these results and start anew: --fresh",
         )

@@ -22,6 +22,7 @@ _TONES = {
     Outcome.MISSED: "fail",
     Outcome.FALSE_FAIL: "fail",
     Outcome.OTHER_CLAIM: "inconclusive",
+    Outcome.TOO_EARLY: "inconclusive",
     Outcome.INCONCLUSIVE: "inconclusive",
 }
 
@@ -35,6 +36,7 @@ def render_page(about: About, summary: Summary, attempts: Sequence[Attempt]) -> 
         .get_template("sensitivity.html.j2")
         .render(
             about=about,
+            not_whole=document.not_whole(about, summary),
             summary=summary,
             headline=headline(summary),
             tone=_page_tone(summary),
@@ -59,19 +61,20 @@ def headline(summary: Summary) -> str:
         return f"{summary.totals.false_fail.k} false FAIL"
     if not summary.complete:
         return f"Not whole: {summary.left} of {summary.planned} gates are left"
-    failed = summary.totals.failed
+    caught = summary.totals.caught
     if summary.exit_code:
-        return f"Nothing missed; caught as expected {summary.totals.caught.k} of {summary.totals.caught.n}"
-    return f"All caught: {failed.k} of {failed.n}" if failed.n else "No false alarm"
+        return f"Nothing missed; caught as expected {caught.k} of {caught.n}"
+    return f"All caught: {caught.k} of {caught.n}" if caught.n else "No false alarm"
 
 
 def tiles(summary: Summary) -> list[tuple[str, str, str]]:
     """(name, figure, what it is of), the few figures that everybody looks for."""
     totals = summary.totals
+    by_another = totals.failed.k - totals.caught.k
     return [
-        ("Caught", *_rate(totals.failed, "of runs with a defect")),
+        ("Caught as expected", *_rate(totals.caught, f"of runs with a defect; {by_another} more by another claim")),
         ("Missed", *_rate(totals.missed, "of runs with a defect")),
-        ("False FAIL", *_rate(totals.false_fail, "of clean gates")),
+        ("False FAIL", *_rate(totals.false_fail, "of gates with nothing planted")),
         ("Mean time to FAIL", _seconds(totals.mean_fail_load_s), "of load, over the defects"),
         ("Mean time to PASS", _seconds(totals.mean_pass_load_s), "of load, over the clean gates"),
     ]

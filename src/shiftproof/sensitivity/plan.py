@@ -19,7 +19,7 @@ CHECK_S = 5.0  # and a look at the platform after it
 
 @dataclass(frozen=True, slots=True)
 class KnownDefect:
-    """A defect's file that was read and found good. digest: sha256 (hex) of its bytes."""
+    """A defect's file that was read and found good. digest: sha256 (hex) of its bytes. steps: how many it has."""
 
     id: str
     title: str
@@ -27,6 +27,7 @@ class KnownDefect:
     expects: str
     file: str
     digest: str
+    steps: int = 1
 
     @property
     def stem(self) -> str:

@@ -57,12 +57,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The world around it. `gates`: makes what runs gates, given the campaign's folder. `about`: machine, versions."""
+    """The world around it. `gates`: makes what runs gates, given the campaign's folder. `about`: machine, versions.
+
+    `fingerprint`: of what a gate that starts now would run.
+    """
 
     gates: Callable[[Path], RunsGates]
     platform: Platform
     others: Callable[[Path], tuple[OtherRule, ...]]
     about: Callable[[], tuple[Mapping[str, str], Mapping[str, str]]]
+    fingerprint: Callable[[], Mapping[str, str]]
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -166,10 +170,12 @@ class Sensitivity:
             self._take_turn(campaign, gates, turn, left)
 
     def _take_turn(self, campaign: Campaign, gates: RunsGates, turn: Turn, then: Sequence[Turn]) -> None:
+        self._refuse_edited(campaign)
         at = moment(self._parts.now())
         campaign.begin_turn(turn.key, at)
         self._view.turn_started(self._asked.turns.index(turn) + 1, turn, seconds_left([turn, *then], self._took_s))
         ended = gates.run(turn, self._view.tick)
+        self._refuse_edited(campaign)  # before there is a result: which code it would be of, nobody knows
         run_dir = _run_dir(ended)
         attempt = judged(turn, ended, at, run_dir.name if run_dir else None)
         if run_dir is not None and attempt.is_result:
@@ -183,6 +189,10 @@ class Sensitivity:
         began = self._parts.monotonic()
         self._await_normal(campaign.baseline, f"after {turn.name}")
         campaign.checked(turn.key, self._parts.monotonic() - began)
+
+    def _refuse_edited(self, campaign: Campaign) -> None:
+        """Raises RefusedError when somebody changed code or configuration since the campaign began."""
+        refuse_mixing(campaign.fingerprint, self._parts.fingerprint(), str(campaign.folder))
 
     def _others(self, run_dir: Path) -> tuple[OtherRule, ...]:
         """They decide nothing: that they cannot be asked is said, and no more."""

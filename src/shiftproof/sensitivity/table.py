@@ -16,12 +16,14 @@ CONFIDENCE = 0.95  # of every interval, both ends together
 CLEAN_INCONCLUSIVE_EVERY = 20
 """One clean gate in so many may be INCONCLUSIVE: it costs a repeat, and lets no harm through."""
 
+_CATCHES = frozenset({Outcome.CAUGHT, Outcome.OTHER_CLAIM})
 COULD_NOT_RUN = 3
 OWN = "shiftproof"
 
 WORST_FIRST = (
     Outcome.MISSED,
     Outcome.FALSE_FAIL,
+    Outcome.TOO_EARLY,
     Outcome.OTHER_CLAIM,
     Outcome.INCONCLUSIVE,
     Outcome.COULD_NOT_RUN,
@@ -83,12 +85,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Over all. Rates of defects count tries; mean_fail_load_s is the mean over defects: each weighs the same."""
+    """Over all. Rates of defects count tries; mean_fail_load_s is the mean over defects: each weighs the same.
+
+    A FAIL before anything was planted is a false one, wherever it happened: its gate counts among false_fail's clean
+    ones, and not among those with a defect. too_early: FAIL with only a part of the defect planted.
+    """
 
     caught: Rate  # FAIL, by the expected claim
     failed: Rate  # FAIL, by any
     missed: Rate
     inconclusive: int
+    too_early: int
     false_fail: Rate
     clean_inconclusive: Rate
     could_not_run: int
@@ -171,12 +178,13 @@ def _row(name: str, defect: KnownDefect | None, attempts: Sequence[Attempt]) -> 
 
 
 def _totals(rows: Sequence[Row], clean: Row, attempts: Sequence[Attempt]) -> Totals:
-    tries = sum(row.tries for row in rows)
+    false_early = sum(row.count(Outcome.FALSE_FAIL) for row in rows)
+    tries = sum(row.tries for row in rows) - false_early
     caught = sum(row.count(Outcome.CAUGHT) for row in rows)
     other_claim = sum(row.count(Outcome.OTHER_CLAIM) for row in rows)
     planted = [one for one in attempts if one.name != CLEAN]
     fails = {
-        row.name: [one.load_s for one in planted if one.name == row.name and one.verdict == "FAIL"] for row in rows
+        row.name: [one.load_s for one in planted if one.name == row.name and one.outcome in _CATCHES] for row in rows
     }
     per_defect = [mean for loads in fails.values() if (mean := _mean(loads)) is not None]
     passes = [one.load_s for one in attempts if one.outcome is Outcome.PASSED]
@@ -185,7 +193,8 @@ def _totals(rows: Sequence[Row], clean: Row, attempts: Sequence[Attempt]) -> Tot
         failed=rate(caught + other_claim, tries),
         missed=rate(sum(row.count(Outcome.MISSED) for row in rows), tries),
         inconclusive=sum(row.count(Outcome.INCONCLUSIVE) for row in rows),
-        false_fail=rate(clean.count(Outcome.FALSE_FAIL), clean.tries),
+        too_early=sum(row.count(Outcome.TOO_EARLY) for row in rows),
+        false_fail=rate(clean.count(Outcome.FALSE_FAIL) + false_early, clean.tries + false_early),
         clean_inconclusive=rate(clean.count(Outcome.INCONCLUSIVE), clean.tries),
         could_not_run=sum(row.count(Outcome.COULD_NOT_RUN) for row in (*rows, clean)),
         mean_fail_load_s=_mean(per_defect),

@@ -22,6 +22,7 @@ STYLES = {
     Outcome.CAUGHT: "green",
     Outcome.PASSED: "green",
     Outcome.OTHER_CLAIM: "yellow",
+    Outcome.TOO_EARLY: "yellow",
     Outcome.INCONCLUSIVE: "yellow",
     Outcome.COULD_NOT_RUN: "yellow",
     Outcome.MISSED: "bold white on red",

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from shiftproof.errors import LabError, UserError
+from shiftproof.sensitivity.fingerprint import fingerprint_now
 from shiftproof.sensitivity.gates import GateCommand, Gates
 from shiftproof.sensitivity.machine import library_versions, machine
 from shiftproof.sensitivity.platform import LabPlatform
@@ -18,12 +19,14 @@ def lab_parts(asked: Asked, infra_dir: Path) -> Parts:
     """For the lab. Raises LabError for anyone but root, who alone may enter it."""
     if os.geteuid() != 0:
         raise LabError("defects are planted in the lab, which needs root", hint="run it with sudo -E")
+    defects = list(dict.fromkeys(turn.defect for turn in asked.turns if turn.defect is not None))
     command = GateCommand(asked.service, asked.to_pct, infra_dir)
     return Parts(
         gates=lambda folder: Gates(command, folder),
         platform=LabPlatform(asked.service, infra_dir),
         others=others_of,
         about=lambda: (machine(), library_versions()),
+        fingerprint=lambda: fingerprint_now(infra_dir, defects),
     )
 
 

@@ -12,11 +12,13 @@ from shiftproof.adapters import embedded_lab
 from shiftproof.adapters.embedded_lab import undo_legacy, undo_network
 from shiftproof.adapters.kubernetes.objects import Objects
 from shiftproof.errors import ConfigError, FaultError, LabError, UndoError
+from shiftproof.gate.config import read_platform, service
 from shiftproof.gate.planting import Planting, read_defect
 from shiftproof.gate.planting.site import Site
 from shiftproof.lab.control import LabControl
 from shiftproof.lab.setup.paths import project_root
-from shiftproof.model.platform import Target
+from shiftproof.model.platform import Service, Target
+from shiftproof.model.verdict import Verdict
 from shiftproof.safety.journal import Journal
 
 TARGET = Target(
@@ -38,6 +40,7 @@ class FakeLab:
         self.deaf: set[str] = set()
         self.changed: list[tuple[str, int]] = []
         self.can_delay = False
+        self.dropped = 0
 
     def legacy_state(self) -> dict[str, dict[str, Any]]:
         return {host: {"running": one["running"], "env": dict(one["env"])} for host, one in self.state.items()}
@@ -63,7 +66,7 @@ class FakeLab:
             self.network.pop(fault_id, None)
 
     def status(self) -> Mapping[str, Any]:
-        return {"network": [{"id": fault_id} for fault_id in self.network]}
+        return {"network": [{"id": fault_id, "dropped": self.dropped} for fault_id in self.network]}
 
 
 @pytest.fixture
@@ -81,13 +84,13 @@ def lab(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> FakeLab:
 
 @pytest.fixture
 def plant(tmp_path: Path, journal: Journal, lab: FakeLab) -> Any:
-    def make(steps: str) -> Planting:
+    def make(steps: str, of: Service | None = None) -> Planting:
         file = tmp_path / "defect.yaml"
         file.write_text(
             f"id: d\ntitle: t\nevidence: e\nservice: payments\nplant:\n{steps}\nexpect: {{claim: outage}}\n"
         )
         control = cast("LabControl", lab)
-        site = Site(TARGET, "payments", "payments", journal, cast("Objects", None), control)
+        site = Site(TARGET, "payments", "payments", journal, cast("Objects", None), control, of=of)
         return Planting(read_defect(file), site, undo={"legacy": undo_legacy, "network": undo_network})
 
     return make
@@ -176,3 +179,54 @@ def test_a_lab_that_says_yes_and_does_nothing_is_not_believed(plant: Any, lab: F
     lab.deaf = {"network"}
     with pytest.raises(UndoError, match="still in force"):
         other.unplant()
+
+
+DENY = "network: {deny: {from: cluster, to: database}}"
+DROP_IDLE = "network: {drop_idle: {from: cluster, to: database, after_s: 5}}"
+
+
+@pytest.mark.parametrize("step", [DENY, DROP_IDLE])
+def test_a_fault_that_dropped_no_packet_was_as_good_as_not_there(plant: Any, lab: FakeLab, step: str) -> None:
+    planting = plant(f"  - {step}\n  - {{legacy: {{env: {{A: 1}}}}}}")
+    planting.begin()
+    (finding,) = planting.findings()
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.reason.startswith("defect d was planted, but dropped no packet")
+    assert len(finding.data["not_planted"]) == 1, "the other step took hold"
+    lab.dropped = 1
+    assert planting.findings() == []
+    lab.network.clear()
+    assert "no longer in force" in planting.findings()[0].reason
+    planting.unplant()
+
+
+def test_a_delay_drops_nothing_and_need_not(plant: Any, lab: FakeLab) -> None:
+    lab.can_delay = True
+    planting = plant("  - network: {delay: {from: cluster, to: database, ms: 40}}")
+    planting.begin()
+    assert planting.findings() == []
+
+
+def test_a_lab_that_does_not_say_what_it_dropped_lets_nothing_pass(
+    plant: Any, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planting = plant(f"  - {DENY}")
+    planting.begin()
+
+    def fail() -> Any:
+        raise LabError("gone")
+
+    monkeypatch.setattr(lab, "status", fail)
+    (finding,) = planting.findings()
+    assert (finding.verdict, finding.data["not_planted"]) == (Verdict.INCONCLUSIVE, [])
+    assert "is not known: gone" in finding.reason
+
+
+@pytest.mark.parametrize(("after_s", "notes"), [(7.9, 0), (8, 1)])
+def test_a_silence_longer_than_our_pause_is_noted(plant: Any, lab: FakeLab, after_s: float, notes: int) -> None:
+    payments = service(read_platform(project_root() / "infra"), "payments")
+    planting = plant(f"  - {DROP_IDLE}".replace("5", f"{after_s}"), payments)
+    planting.begin()
+    assert payments.load.quiet_s == 8
+    assert len(planting.notes) == notes
+    assert not notes or "after_s 8 is not below quiet_s 8" in planting.notes[0]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import jsonschema
 import pytest
 from fakes.world import World
 
@@ -21,6 +22,7 @@ from shiftproof.model.defect import Defect
 from shiftproof.model.platform import Service, Target
 from shiftproof.model.verdict import Verdict
 from shiftproof.ports import UndoLog
+from shiftproof.report.verdict_file import read_run, schema, verdict_json
 from shiftproof.safety.journal import Journal
 
 Gate = Callable[..., Outcome]
@@ -34,6 +36,7 @@ class FakeLab:
         self.added_ns: list[int] = []
         self.held: list[str] = []
         self.refuses: str | None = None
+        self.dropped = 3
 
     def check_network(self, fault: Mapping[str, Any]) -> None:
         """Anything can be made here."""
@@ -45,7 +48,7 @@ class FakeLab:
         self.held.append(fault_id)
 
     def status(self) -> Mapping[str, Any]:
-        return {"network": [{"id": held} for held in self.held]}
+        return {"network": [{"id": held, "dropped": self.dropped} for held in self.held]}
 
     def undo(self, payload: Mapping[str, Any]) -> None:
         self.held = [held for held in self.held if held != payload["id"]]
@@ -73,6 +76,7 @@ def lab(world: World, monkeypatch: pytest.MonkeyPatch) -> FakeLab:
 
 
 def defect(tmp_path: Path, *phases: str) -> Path:
+    """A step for each phase."""
     file = tmp_path / "defect.yaml"
     steps = "".join(f"  - {{network: {{deny: {{from: legacy, to: database}}}}, when: {phase}}}\n" for phase in phases)
     file.write_text(f"id: d\ntitle: t\nevidence: e\nservice: payments\nplant:\n{steps}expect: {{claim: outage}}\n")
@@ -100,9 +104,24 @@ def test_a_defect_that_was_never_wholly_planted_lets_nothing_pass(gate: Gate, la
     assert len(lab.added_ns) == 1
 
 
-def test_a_fail_stays_one(gate: Gate, world: World, lab: FakeLab, tmp_path: Path) -> None:
+def test_a_fault_that_dropped_nothing_lets_nothing_pass(gate: Gate, lab: FakeLab, tmp_path: Path) -> None:
+    lab.dropped = 0
+    outcome = gate(defect=defect(tmp_path, "steady"))
+    assert outcome.result is not None
+    assert outcome.exit_code == 2
+    (reason,) = [one.reason for one in outcome.result.findings if one.verdict is not Verdict.PASS]
+    assert reason == "defect d was planted, but dropped no packet (network: deny legacy -> database: no packet)"
+
+
+def test_a_fail_stays_one_and_says_what_was_not_planted(gate: Gate, world: World, lab: FakeLab, tmp_path: Path) -> None:
     world.lost_when_rolling = True
-    assert gate(defect=defect(tmp_path, "rolback")).exit_code == 1
+    outcome = gate(defect=defect(tmp_path, "rolback"))
+    assert outcome.exit_code == 1
+    assert outcome.result is not None
+    document = verdict_json(outcome.result)
+    jsonschema.validate(document, schema())
+    assert document["run"]["not_planted"] == ["network: no phase rolback came"]
+    assert verdict_json(read_run(outcome.result.run_dir)) == document
 
 
 def test_a_step_that_cannot_be_made_ends_the_gate_and_leaves_nothing(gate: Gate, lab: FakeLab, tmp_path: Path) -> None:

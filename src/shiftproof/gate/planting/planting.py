@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from shiftproof.adapters.kubernetes import Api, connect
 from shiftproof.adapters.kubernetes.objects import Objects
-from shiftproof.errors import ConfigError, RefusedError, ShiftproofError, UndoError, UserError
+from shiftproof.errors import ConfigError, RefusedError, SetupError, ShiftproofError, UndoError, UserError
 from shiftproof.gate.planting.site import Site
 from shiftproof.gate.planting.verbs import VERBS
 from shiftproof.gate.undo import handlers
@@ -93,14 +93,30 @@ class Planting:
         return tuple(self._site.notes[known:])
 
     def findings(self) -> list[Finding]:
-        """INCONCLUSIVE while a step was not made: a PASS would say nothing about the defect."""
+        """INCONCLUSIVE while a step was not made, or did nothing: a PASS would say nothing about the defect.
+
+        `data["not_planted"]` names each such step; also beside a FAIL, which then is of something else. Call it before
+        `unplant`, and after the load.
+        """
+        return [*self._never_made(), *self._without_effect()]
+
+    def _never_made(self) -> Iterator[Finding]:
         if not self._waiting:
-            return []
+            return
         missing = ", ".join(dict.fromkeys(str(step.when) for step in self._waiting))
         reason = f"defect {self.defect.id} was never wholly planted: no phase {missing} came"
         if self._phases:
             reason += f" (there were {', '.join(self._phases)})"
-        return [Finding("sufficiency", "run", Verdict.INCONCLUSIVE, reason)]
+        yield _unclear(reason, [f"{step.verb}: no phase {step.when} came" for step in self._waiting])
+
+    def _without_effect(self) -> Iterator[Finding]:
+        try:
+            idle = [f"{name}: {said}" for name, verb in VERBS.items() for said in verb.idle(self._site)]
+        except SetupError as error:
+            yield _unclear(f"whether defect {self.defect.id} had an effect is not known: {error}", [])
+            return
+        if idle:
+            yield _unclear(f"defect {self.defect.id} was planted, but dropped no packet ({'; '.join(idle)})", idle)
 
     def unplant(self) -> None:
         """Undo in reverse and wait until all is back to normal. Raises UndoError that lists what is not."""
@@ -132,6 +148,10 @@ class Planting:
     def _make(self, step: Step) -> None:
         with _line_named(step):
             VERBS[step.verb].plant(step, self._site)
+
+
+def _unclear(reason: str, not_planted: list[str]) -> Finding:
+    return Finding("sufficiency", "run", Verdict.INCONCLUSIVE, reason, {"not_planted": not_planted})
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from shiftproof.model.defect import Create, Step
 class CreateVerb(Verb):
     """Undone by deleting it."""
 
+    def wrong(self, step: Step) -> str | None:
+        return objects.WITHOUT_EFFECT.get(_create(step).object.kind)
+
     def check(self, step: Step, site: Site) -> None:
         create = _create(step)
         ref = objects.locate(site, create.object)

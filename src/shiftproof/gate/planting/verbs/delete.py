@@ -17,7 +17,7 @@ class DeleteVerb(Verb):
         kind = _name(step).kind
         if kind in IRREPLACEABLE:
             return f"a {kind} cannot be put back with what was in it, so it is not deleted"
-        return None
+        return objects.WITHOUT_EFFECT.get(kind)
 
     def check(self, step: Step, site: Site) -> None:
         ref = objects.locate(site, _name(step))

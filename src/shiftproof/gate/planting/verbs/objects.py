@@ -18,6 +18,18 @@ IN_EFFECT_WITHIN_S = 90.0
 HOPELESS_AFTER_S = 5.0
 POLL_S = 0.2
 
+#: Kinds that the lab's API server takes and that nothing in the lab acts on: planted, they would be no defect.
+WITHOUT_EFFECT: Mapping[str, str] = {
+    "NetworkPolicy": (
+        "the lab's network enforces no NetworkPolicy, so no defect would be planted: use network, "
+        "e.g. network: {deny: {from: cluster, to: database}}"
+    ),
+    "Ingress": (
+        "nothing in the lab follows an Ingress, so no defect would be planted: use router, or patch the Service or the "
+        "TargetGroupBinding"
+    ),
+}
+
 
 def locate(site: Site, name: ObjectName) -> ObjectRef:
     """Raises UserError for a kind that the cluster does not know."""

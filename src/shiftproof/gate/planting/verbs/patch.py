@@ -13,6 +13,9 @@ from shiftproof.model.defect import Patch, Step
 class PatchVerb(Verb):
     """One that changes nothing is refused: no defect would be planted."""
 
+    def wrong(self, step: Step) -> str | None:
+        return objects.WITHOUT_EFFECT.get(_patch(step).kind)
+
     def check(self, step: Step, site: Site) -> None:
         patch = _patch(step)
         ref = objects.locate(site, patch)

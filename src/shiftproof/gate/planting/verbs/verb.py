@@ -26,3 +26,11 @@ class Verb(ABC):
 
         Raises UserError when it cannot be made, FaultError when it had no effect.
         """
+
+    def idle(self, site: Site) -> list[str]:
+        """What this verb has planted that did nothing so far, a sentence for each step; where that can be seen.
+
+        Raises SetupError when it cannot be looked at.
+        """
+        del site
+        return []
