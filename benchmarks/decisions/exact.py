@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.decisions.streams import PAIRS_PER_S
+from shiftproof.judge.case import PLANNED_TESTS
 from shiftproof.judge.sequential import (
     Sprt,
     Stopping,
@@ -59,7 +60,7 @@ def _figures(stopping: Stopping, p0: float, p1: float) -> dict[str, float]:
 
 def pairs() -> Iterator[dict[str, Any]]:
     """McNemar as the gate uses it, in discordant pairs, against the least that any test of its alpha needs."""
-    share = split_alpha(0.01, 60)
+    share = split_alpha(0.01, PLANNED_TESTS)
     for alpha in (share, 0.01):
         for q in Q:
             information = q * math.log(2 * q) + (1 - q) * math.log(2 * (1 - q))

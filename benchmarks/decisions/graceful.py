@@ -1,51 +1,138 @@
 """The counting rule of graceful actions: what a defect has to cost to be caught, and what noise does to it.
 
-A gate tries six graceful actions three times each, about 1,250 pairs a try. FAIL: two tries of one action lose a
-request (and more than the control alone lost, at 1%); INCONCLUSIVE: one does; PASS: none does in the whole run.
+FAIL: two tries of one action lose a request (and more than the control alone lost so far, at 1%); INCONCLUSIVE: one
+does; PASS: none does in the whole run. Pairs a try are the least that the gate waits for; an action that takes longer
+has more. Not played: a loss on what was then leaving, which is FAIL by itself, and McNemar's test.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from shiftproof.gate.phases import AFTER_RECOVERY_S
+from shiftproof.gate.settings import FULL, QUICK, Depth
 from shiftproof.judge.live import recurring_loss
+from shiftproof.model.history import PhaseKind
 
-ACTIONS, REPEATS, PAIRS, ALL_PAIRS = 6, 3, 1_250, 28_500
+#: As infra/platform.yaml has them for payments: its load, its graceful actions, and how long its crashes may take.
+PAIRS_PER_S = 200
+BEFORE_LOAD, AFTER_CRASHES = ("deploy", "shift", "rollback", "quiet", "capacity", "pod-delete"), ("node-drain",)
+RECOVER_S = {"pod-kill": 6.0, "node-loss": 8.0}
+ACTIONS = ("deploy", "shift", "rollback", "pod-delete", "node-drain")
+#: Where a weighted request goes along; the two pinned ones are still a pair, held to the same rule.
+TRIPLES = ("shift", "rollback")
+DEPTHS = {"full": FULL, "quick": QUICK}
 
 
-def defect(rate: float, actions: int) -> dict[str, float]:
-    """Exact: a defect that costs each pair of `actions` of the six actions with chance `rate`, no noise."""
-    loses = -math.expm1(PAIRS * math.log1p(-rate))
-    two = 3 * loses**2 * (1 - loses) + loses**3
-    none = (1 - loses) ** (REPEATS * actions)
-    fail = 1 - (1 - two) ** actions
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Pairs [start, end) of one try of a graceful action, or of a phase whose losses are judged otherwise."""
+
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Of one run of nothing but noise. live: FAIL at the latest when it ended; once: by one look at its end alone."""
+
+    live: bool
+    once: bool
+    clean: bool
+
+
+def spans(depth: Depth) -> tuple[Span, ...]:
+    """A gate's phases in the order in which the suites run them."""
+    out: list[Span] = []
+    for name, pairs in _phases(depth):
+        start = out[-1].end if out else 0
+        out.append(Span(name, start, start + pairs))
+    return tuple(out)
+
+
+def _phases(depth: Depth) -> Iterator[tuple[str, int]]:
+    yield "steady", round(depth.steady_s * PAIRS_PER_S)
+    for name in (*BEFORE_LOAD, *RECOVER_S, *AFTER_CRASHES):
+        if name in ACTIONS:
+            yield from [(name, depth.pairs_of(PhaseKind.GRACEFUL))] * depth.repeats
+            continue
+        least = depth.pairs_of(PhaseKind.CRASH if name in RECOVER_S else PhaseKind.LOAD)
+        seconds = {"capacity": depth.peak_s}.get(name, 0.0)
+        seconds = RECOVER_S[name] + AFTER_RECOVERY_S if name in RECOVER_S else seconds
+        yield name, max(least, round(seconds * PAIRS_PER_S))
+
+
+def defect(depth: Depth, rate: float, actions: int) -> dict[str, float]:
+    """Exact: a defect that costs each pair of `actions` of the actions with chance `rate`, no noise."""
+    loses = -math.expm1(depth.pairs_per_action * math.log1p(-rate))
+    none_or_one = (1 - loses) ** depth.repeats + depth.repeats * loses * (1 - loses) ** (depth.repeats - 1)
+    none = (1 - loses) ** (depth.repeats * actions)
+    fail = 1 - none_or_one**actions
     return {"rate": rate, "actions": actions, "fail": fail, "pass": none, "inconclusive": max(0.0, 1 - fail - none)}
 
 
-def noise(rate: float, runs: int, rng: np.random.Generator) -> dict[str, float]:
-    """Both sides fail alone at `rate`, independently: the shares of runs that FAIL, and that lose nothing."""
-    treatment = rng.binomial(PAIRS, rate, (runs, ACTIONS, REPEATS))
-    control = rng.binomial(ALL_PAIRS, rate, runs)
-    fails = 0
-    for lost, alone in zip(treatment, control.tolist(), strict=True):
-        fails += any(_fails(tuple(sorted(one)), alone) for one in lost.tolist() if sum(one) > 1)
-    clean = float((treatment.sum(axis=(1, 2)) == 0).mean())
-    return {"rate": rate, "fail": fails / runs, "pass": clean, "inconclusive": 1 - clean - fails / runs}
+def noise(depth: Depth, rate: float, runs: int, rng: np.random.Generator) -> dict[str, float]:
+    """Each side fails by itself at `rate`, independently: the shares of runs that FAIL, and that lose nothing.
+
+    fail: as the gate judges, after each loss while the run goes on, and once more at its end; fail_once: had it looked
+    at its end alone.
+    """
+    phases = spans(depth)
+    total = phases[-1].end
+    found = []
+    for _ in range(runs):
+        failed = (rng.choice(total, rng.binomial(total, rate), replace=False, shuffle=False) for _ in range(3))
+        found.append(_judged(phases, *(set(one.tolist()) for one in failed)))
+    fail, once, clean = (float(np.mean([getattr(one, what) for one in found])) for what in ("live", "once", "clean"))
+    return {"rate": rate, "fail": fail, "fail_once": once, "pass": clean, "inconclusive": 1 - clean - fail}
 
 
-@lru_cache(maxsize=100_000)
-def _fails(lost: tuple[int, ...], alone: int) -> bool:
-    return recurring_loss(lost, REPEATS * PAIRS, alone, ALL_PAIRS)
+def _judged(phases: tuple[Span, ...], legacy: set[int], cluster: set[int], weighted: set[int]) -> Wrong:
+    """What the rule says of a run in which just these pairs failed on each side."""
+    control = sorted(legacy - cluster)
+    total, live, once, clean = phases[-1].end, False, False, True
+    for name in ACTIONS:
+        tries = [span for span in phases if span.name == name]
+        triples = name in TRIPLES
+        treatments = [weighted - (legacy & cluster), cluster - legacy] if triples else [cluster - legacy]
+        for number, failed in enumerate(treatments):
+            mine = sorted(at for at in failed if tries[0].start <= at < tries[-1].end)
+            # Between two losses more pairs only make them less striking, so looks after each loss are all that matter.
+            # The pinned pair within a triple is looked at between tries at the earliest.
+            looks = [span.end for span in tries] if number else [at + 1 for at in mine]
+            clean = clean and not mine
+            live = live or any(_recurs(tries, mine, control, seen) for seen in looks)
+            once = once or _recurs(tries, mine, control, total)
+    return Wrong(live or once, once, clean)
 
 
-def table(runs: int, rng: np.random.Generator) -> dict[str, list[dict[str, Any]]]:
-    """Both, over a grid."""
+def _recurs(tries: list[Span], mine: list[int], control: list[int], seen: int) -> bool:
+    """What the rule says of this action when the first `seen` pairs of the run are there."""
+    losses = [sum(span.start <= at < min(span.end, seen) for at in mine) for span in tries]
+    if sum(1 for one in losses if one) < 2:  # the rule says so too; this is the quick way for most runs
+        return False
+    pairs = min(seen, tries[-1].end) - tries[0].start
+    return recurring_loss(losses, pairs, bisect_right(control, seen - 1), seen)
+
+
+def table(runs: int, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
+    """Both, over a grid, for each depth."""
     rates = (0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01)
+    noises = (0.000003, 0.00001, 0.00003, 0.0001, 0.0003, 0.001)
     return {
-        "defect": [defect(rate, actions) for actions in (1, ACTIONS) for rate in rates],
-        "noise": [noise(rate, runs, rng) for rate in (0.000003, 0.00001, 0.00003, 0.0001, 0.0003, 0.001)],
+        name: {
+            "pairs": depth.pairs_per_action,
+            "repeats": depth.repeats,
+            "all_pairs": spans(depth)[-1].end,
+            "defect": [defect(depth, rate, actions) for actions in (1, len(ACTIONS)) for rate in rates],
+            "noise": [noise(depth, rate, runs, rng) for rate in noises],
+        }
+        for name, depth in DEPTHS.items()
     }

@@ -10,7 +10,11 @@ import numpy as np
 
 from benchmarks.decisions.rules import Contender, Said
 from benchmarks.decisions.streams import BAD, GOOD, PAIRS_PER_S, Scenario
+from shiftproof.judge.sequential import binomial_at_least
 from shiftproof.model.verdict import Verdict
+
+#: A share so far above what is stated is no chance of these streams.
+_CHANCE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,8 @@ class Row:
     """One rule over the streams of one scenario. Shares of all streams; pairs and seconds up to the decision.
 
     wrong: share of FAIL where the truth is good and of PASS where it is bad; None where there is no truth.
+    stated: the error rate that has to hold here; None where none is claimed (others' rules, bursts, and a noisy control
+    for what does not look at the control).
     """
 
     kind: str
@@ -29,6 +35,7 @@ class Row:
     failed: float
     undecided: float
     wrong: float | None
+    stated: float | None
     mean_pairs: float
     p99_pairs: float
     mean_s: float
@@ -71,8 +78,23 @@ def _row(scenario: Scenario, rule: Contender, results: list[Said]) -> Row:
         failed=failed,
         undecided=1 - passed - failed,
         wrong={GOOD: failed, BAD: passed}.get(truth or ""),
+        stated=rule.stated if scenario.independent and (scenario.rate is not None or rule.paired) else None,
         mean_pairs=round(mean, 1),
         p99_pairs=round(p99, 1),
         mean_s=round(mean / PAIRS_PER_S, 2),
         p99_s=round(p99 / PAIRS_PER_S, 2),
     )
+
+
+def broken(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Cells that err more often than `stated`, by so much that chance would do it less than once in a thousand."""
+    return [
+        f"{row['rule']} on {row['scenario']}: {row['wrong']:.2%} of {row['streams']:,}, {row['stated']:.2%} stated"
+        for row in rows
+        if row["wrong"] is not None and row["stated"] is not None and _is_beyond(row)
+    ]
+
+
+def _is_beyond(row: dict[str, Any]) -> bool:
+    streams: int = row["streams"]
+    return binomial_at_least(round(row["wrong"] * streams), streams, row["stated"]) < _CHANCE

@@ -42,13 +42,17 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """kind: the table it stands in. rate: the mean one, where that alone says what is right; else `truth` does."""
+    """kind: the table it stands in. rate: the mean one, where that alone says what is right; else `truth` does.
+
+    independent: each pair fails or not whatever the others do, so stated error rates must hold.
+    """
 
     kind: str
     name: str
     make: Callable[[np.random.Generator], Stream]
     rate: float | None = None
     truth: str | None = None
+    independent: bool = False
 
     def truth_for(self, p0: float, p1: float) -> str | None:
         """GOOD, BAD or None (either answer can be defended) for a rule that accepts p0 and refuses p1."""
@@ -121,7 +125,7 @@ def scenarios() -> tuple[Scenario, ...]:
 
 def _rates() -> Iterator[Scenario]:
     for rate in (0.0, 0.0001, 0.0005, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0):
-        yield Scenario("independent", f"{rate:.2%}", _alone(partial(independent, rate=rate)), rate=rate)
+        yield Scenario("independent", f"{rate:.2%}", _alone(partial(independent, rate=rate)), rate, independent=True)
 
 
 def _bursts() -> Iterator[Scenario]:
@@ -152,4 +156,4 @@ def _noise() -> Iterator[Scenario]:
         "0.01% on each side, in bursts of 20": _each(partial(bursts, rate=0.0001, mean_length=20)),
     }
     for name, make in makes.items():
-        yield Scenario("noise of both sides", name, make, truth=GOOD)
+        yield Scenario("noise of both sides", name, make, truth=GOOD, independent="bursts" not in name)

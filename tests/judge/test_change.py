@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fakes.judge_cases import case_of, the
 
+from shiftproof.judge.case import PLANNED_TESTS
 from shiftproof.judge.change import loses_by_change
 from shiftproof.judge.live import LiveJudge
 from shiftproof.model.event import Failure, Side
@@ -12,7 +13,7 @@ from shiftproof.model.platform import Objectives
 from shiftproof.model.verdict import Verdict
 from shiftproof.testing import RunBuilder, clean_run
 
-SHARE = 0.01 / 60
+SHARE = 0.01 / PLANNED_TESTS
 
 
 def quiet_run(**more: float) -> RunBuilder:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from shiftproof.judge.case import PLANNED_TESTS
 from shiftproof.judge.sequential import (
     binomial_at_least,
     binomial_at_most,
@@ -97,9 +98,9 @@ def test_mcnemar_rises_with_the_treatments_failures_and_falls_with_the_controls(
 
 def test_mcnemar_decides_an_outage_within_a_few_failures_at_its_share_of_alpha() -> None:
     outage = np.ones(100, dtype=bool)
-    crossing = mcnemar(outage, ~outage, split_alpha(0.01, 60))
+    crossing = mcnemar(outage, ~outage, split_alpha(0.01, PLANNED_TESTS))
     assert crossing.reached
-    assert crossing.index + 1 == 14
+    assert crossing.index + 1 == 15
 
 
 @given(k=st.integers(0, 30), n=st.integers(30, 3000), p0=st.sampled_from([1e-4, 1e-3, 1e-2]))

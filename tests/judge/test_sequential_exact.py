@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.decisions.exact import RATES
 from shiftproof.judge.case import PLANNED_TESTS
 from shiftproof.judge.sequential import (
     Decision,
@@ -31,7 +32,7 @@ from shiftproof.judge.sequential import (
 from shiftproof.judge.sequential.pairs import MCNEMAR_Q, MCNEMAR_WEIGHTS
 from shiftproof.judge.sequential.stopping import by_counts
 
-ROWS = [(0.001, 0.01), (0.001, 0.005), (0.0001, 0.001)]
+ROWS = list(RATES)
 SHARE = 0.01 / PLANNED_TESTS
 
 
@@ -164,19 +165,25 @@ def test_the_composite_test_holds_its_errors_and_costs_little_more_than_the_exac
     assert composite.operating(between).open < 1e-4
 
 
-@pytest.mark.parametrize("rate", [0.0005, 0.00025, 0.015, 0.02, 0.05, 0.2])
-def test_the_composite_test_comes_within_25_percent_of_the_sprt_that_knows_the_rate(rate: float) -> None:
-    p0, p1 = 0.001, 0.01
+@pytest.mark.parametrize("rates", ROWS)
+@pytest.mark.parametrize("beyond", [-4, -2, 1.5, 2, 5, 20])
+def test_the_composite_test_comes_within_25_percent_of_the_sprt_that_knows_the_rate(
+    rates: tuple[float, float], beyond: float
+) -> None:
+    """beyond: so many times above p1, or (negative) below p0."""
+    p0, p1 = rates
+    rate = p1 * beyond if beyond > 0 else p0 / -beyond
     knowing = exact_sprt(rate, p1) if rate < p0 else exact_sprt(p0, rate)
     needed = knowing.stopping().operating(rate).mean_samples
     assert rate_test(p0, p1).operating(rate).mean_samples <= 1.25 * needed
 
 
+@pytest.mark.parametrize("rates", ROWS)
 @pytest.mark.parametrize("factor", [0.0, 0.1, 0.5, 0.9])
-def test_errors_hold_at_every_rate_beyond_the_two(factor: float) -> None:
-    test = rate_test(0.001, 0.01)
-    assert test.operating(0.001 * factor).reject <= 0.01
-    assert test.operating(0.01 + 0.9 * factor).accept <= 0.01
+def test_errors_hold_at_every_rate_beyond_the_two(rates: tuple[float, float], factor: float) -> None:
+    test = rate_test(*rates)
+    assert test.operating(rates[0] * factor).reject <= 0.01
+    assert test.operating(rates[1] + 0.9 * factor).accept <= 0.01
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.03, 0.1, 0.6])
