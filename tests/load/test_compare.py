@@ -54,6 +54,8 @@ def test_each_sides_own_names_are_the_same() -> None:
         ("payment_id", 99, 100),
         ("paymentId", "pay_8f3kd92", "pay_0000000"),
         ("reference", "000123", "98"),
+        ("account_id", 99, 100),
+        ("status_changed_at", "2026-05-04T12:00:00Z", "2026-05-04T12:00:02Z"),
         ("rate", 0.10, 0.1),
     ],
 )
@@ -78,6 +80,14 @@ def test_ids_and_times_are_alike_when_they_are_written_alike(name: str, left: An
         ("created_at", "2026-05-04T12:00:00Z", 1_777_777_777, "type"),
         ("at", 1_777_777_777, 1_777_777_777_000, "value"),  # seconds against milliseconds
         ("quantity", 17, 18, "value"),
+        ("currency_id", 978, 840, "value"),
+        ("currencyId", "978", "840", "value"),
+        ("status_id", 1, 2, "value"),
+        ("status_ref", "st-01", "st-02", "value"),
+        ("currency_ref", "0b7f6a52-64f3-4f0e-9c37-6a8e2c1d9a99", "5d1e9a3c-1b7d-7d0a-8f25-93c7e6b2f477", "value"),
+        ("total_amount", 1_777_777_777, 1_777_777_790, "value"),
+        ("status_changed_at", "2026-05-04T12:00:00Z", "2026-05-04T12:00:00", "format"),
+        ("status_changed_at", "2026-05-04T12:00:00Z", "yesterday", "value"),
         ("id", "pay_8f3kd92", "PAY-8f3kd92", "format"),
         ("note", "a", "b", "value"),
         ("note", None, "b", "type"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -103,7 +103,10 @@ class Asker:
 
 def id_in(fields: Mapping[str, Any], name: str) -> str | None:
     """The id as text, as templates take it."""
-    value = fields.get(name)
+    return _as_id(fields.get(name))
+
+
+def _as_id(value: object) -> str | None:
     if isinstance(value, Decimal) and value == value.to_integral_value():
         value = int(value)
     return usable_id(value)
@@ -135,10 +138,25 @@ def is_about(operation: Operation) -> bool:
     return bool(operation.template.names & {"account", "id"})
 
 
-def lists_in(document: Any, depth: int = 0) -> Iterator[Sequence[Any]]:
-    """Every list in a document that lies in no other list."""
-    if isinstance(document, list):
-        yield document
-    elif isinstance(document, dict) and depth < DEEPEST:
-        for value in document.values():
-            yield from lists_in(value, depth + 1)
+Listed = dict[str, set[str]]
+"""By place, as in "payments[].id": the ids that stand there, each once however many items name it."""
+
+
+def listed_ids(document: Any, path: str = "", depth: int = 0) -> Listed:
+    """All that may be an id in the items of lists, at whichever place; what one value lists twice counts once."""
+    found: Listed = {}
+    if depth > DEEPEST:
+        return found
+    if isinstance(document, dict):
+        below = [listed_ids(value, f"{path}.{name}", depth + 1) for name, value in document.items()]
+    elif isinstance(document, list):
+        below = [listed_ids(value, f"{path}[]", depth + 1) for value in document]
+    else:
+        below = []
+        made = _as_id(document) if "[]" in path else None
+        if made is not None:
+            found[path] = {made}
+    for one in below:
+        for place, ids in one.items():
+            found.setdefault(place, set()).update(ids)
+    return found

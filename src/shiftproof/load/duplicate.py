@@ -1,7 +1,9 @@
 """A duplicate conversation: one idempotent request sent twice, by a way that crosses sides, and a control beside it.
 
 The control sends its own request to legacy twice, at the same moments. What the treatment does and the control does not
-is the migration's doing: a second thing, an answer of its own, an account that looks otherwise afterwards.
+is the migration's doing: a second thing, an answer of its own, an account that looks otherwise afterwards. As two
+accounts may look otherwise on legacy, too, a noise twin does what the control does, and is read as often as the
+treatment.
 """
 
 from __future__ import annotations
@@ -9,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from shiftproof.load.compare import Comparison, Reply
-from shiftproof.load.conversation import Asker, Leg, VoidError, Way, id_in, lists_account, lists_in
+from shiftproof.load.conversation import Asker, Leg, VoidError, Way, id_in, listed_ids, lists_account
 from shiftproof.load.parity import at_once
 from shiftproof.model.event import Side
 from shiftproof.model.probe import Difference
@@ -84,49 +85,51 @@ class HeardTwice:
 
 @dataclass(slots=True)
 class _Story:
-    """One leg of it: the answers to the two requests (None: lost on the way), and the account read afterwards."""
+    """One leg of it: the answers to the two requests (None: lost on the way), and the account read afterwards.
+
+    reads: which sides read it. lost: why it does not say all that it should. after: (operation, what was read).
+    """
 
     leg: Leg
     way: Twice
+    reads: Sequence[Side]
     answers: list[Reply | None] = field(default_factory=lambda: [None, None])
     lost: str = ""
-    after: dict[tuple[int, Side], Reply] = field(default_factory=dict)
-
-    def of(self, number: int, side: Side) -> Reply | None:
-        """What a side read afterwards; legacy's reading stands for a side that did not read."""
-        return self.after.get((number, side)) or self.after.get((number, Side.LEGACY))
+    after: list[tuple[int, Reply]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Duplicate:
-    """One conversation about operation number `operation`. ways: by side. legs: treatment's and control's, each new."""
+    """One conversation about operation number `operation`. ways: by side.
+
+    legs: treatment's, control's and noise twin's, each new.
+    """
 
     asker: Asker
     ways: dict[Side, Way]
     operation: int
-    legs: tuple[Leg, Leg]
+    legs: tuple[Leg, Leg, Leg]
     names: Sequence[str]
 
     def hold(self, twice: Twice) -> HeardTwice:
         """All of it. Raises VoidError when it says nothing: an answer did not come, and no harm was seen without it."""
-        control_way = Twice(Side.LEGACY, Side.LEGACY, twice.at_once, twice.after_s)
-        treatment, control = _Story(self.legs[0], twice), _Story(self.legs[1], control_way)
-        at_once([lambda: self._tell(treatment), lambda: self._tell(control)])
+        on_legacy = Twice(Side.LEGACY, Side.LEGACY, twice.at_once, twice.after_s)
+        sides = sorted({twice.first, twice.second, Side.LEGACY} - {Side.WEIGHTED})
+        treatment = _Story(self.legs[0], twice, sides)
+        control = _Story(self.legs[1], on_legacy, (Side.LEGACY,))
+        twin = _Story(self.legs[2], on_legacy, (Side.LEGACY,) * len(sides))
+        at_once([lambda story=story: self._tell(story) for story in (treatment, control, twin)])
         answers = [self._compare_answers(story) for story in (treatment, control)]
-        state = Comparison(control.leg.names, treatment.leg.names, by_format=True)
-        for (number, side), reply in treatment.after.items():
-            of_control = control.of(number, side)
-            if of_control is not None:
-                state.replies(self.names[number], of_control, reply, AFTERWARDS)
+        states = [self._compare_accounts(control, story) for story in (treatment, twin)]
         heard = HeardTwice(
-            compared=state.compared + sum(one.compared for one in answers),
-            treatment=(*answers[0].found, *state.found),
-            control=tuple(answers[1].found),
+            compared=sum(one.compared for one in (*answers, *states)),
+            treatment=(*answers[0].found, *states[0].found),
+            control=(*answers[1].found, *states[1].found),
             applied=self._applied(treatment, control),
             control_applied=self._applied(control, control),
         )
-        lost = treatment.lost or control.lost
-        if lost and (heard.applied or 0) <= (heard.control_applied or 1):
+        lost = treatment.lost or control.lost or twin.lost
+        if lost and (heard.applied or 0) <= max(1, heard.control_applied or 1):
             raise VoidError(lost)
         return heard
 
@@ -144,8 +147,6 @@ class Duplicate:
             self._send(story, 0)
             self.asker.wait(story.way.after_s)
             self._send(story, 1)
-        if story.answers == [None, None]:
-            raise VoidError(story.lost)
         self._settle(story)
         self._read(story)
 
@@ -172,23 +173,22 @@ class Duplicate:
             story.lost = str(error)
 
     def _settle(self, story: _Story) -> None:
-        """Keep what was created; a request refused by both is nothing to judge by."""
+        """Keep what was created. Refused or lost both times is nothing to judge by, unless the account shows two."""
         operation = self.ways[Side.LEGACY].operations[self.operation]
         good = [answer for answer in story.answers if answer is not None and answer.status in operation.expect_status]
-        if not good:
-            statuses = {answer.status for answer in story.answers if answer is not None}
-            raise VoidError(f"{self.names[self.operation]} was answered with {min(statuses)}")
+        statuses = {answer.status for answer in story.answers if answer is not None}
+        if statuses and not good:
+            story.lost = f"{self.names[self.operation]} was answered with {min(statuses)}"
         for answer in good:
             Asker.remember(operation, story.leg, answer)
 
     def _read(self, story: _Story) -> None:
-        """The account as both sides see it afterwards; the control as legacy does."""
-        sides = {story.way.first, story.way.second, Side.LEGACY} - {Side.WEIGHTED}
+        """The account as it looks afterwards to all who are to read it."""
         for number, operation in enumerate(self.ways[Side.LEGACY].operations):
             if lists_account(operation):
-                for side in sorted(sides):
+                for side in story.reads:
                     try:
-                        story.after[number, side] = self.asker.ask(self.ways[side], number, story.leg)
+                        story.after.append((number, self.asker.ask(self.ways[side], number, story.leg)))
                     except VoidError as error:
                         story.lost = str(error)
 
@@ -202,31 +202,35 @@ class Duplicate:
             comparison.replies(self.names[self.operation], first, second, SECOND_ANSWER)
         return comparison
 
+    def _compare_accounts(self, control: _Story, story: _Story) -> Comparison:
+        """Each reading against the control's of the same operation: two accounts of which the same should have come."""
+        comparison = Comparison(control.leg.names, story.leg.names, by_format=True)
+        theirs = dict(control.after)
+        for number, reply in story.after:
+            if number in theirs:
+                comparison.replies(self.names[number], theirs[number], reply, AFTERWARDS)
+        return comparison
+
     def _applied(self, story: _Story, control: _Story) -> int | None:
-        """How often it took effect, by the ids that were answered and by what the account lists."""
-        operation = self.ways[Side.LEGACY].operations[self.operation]
-        answered = _ids(operation.remember, story.answers)
-        once = max(1, len(_ids(operation.remember, control.answers)))
-        listed = [
-            max(len(ours) * once // len(theirs), once + (len(ours) > len(theirs)))
-            for (number, side), reply in story.after.items()
-            for ours, theirs in _same_lists(control.of(number, side), reply)
-        ]
-        counts = [*listed, *([len(answered)] if answered else [])]
+        """How often it took effect, by the ids that were answered, and by those that the account lists.
+
+        What is listed counts where the control's own id is listed, and beyond what the control's account lists there:
+        a list of something else may be longer for a reason of its own.
+        """
+        answered, of_control = self._answered_ids(story), self._answered_ids(control)
+        counts = [len(answered)] if answered else []
+        theirs = {number: listed_ids(reply.document) for number, reply in control.after}
+        for number, reply in story.after:
+            ours = listed_ids(reply.document)
+            for place, ids in theirs.get(number, {}).items():
+                if ids & of_control and place in ours:
+                    counts.append(len(of_control) + len(ours[place]) - len(ids))
         return max(counts, default=None)
 
-
-def _ids(name: str | None, answers: Sequence[Reply | None]) -> set[str]:
-    if name is None:
-        return set()
-    found = (id_in(answer.fields, name) for answer in answers if answer is not None)
-    return {one for one in found if one is not None}
-
-
-def _same_lists(control: Reply | None, treatment: Reply) -> list[tuple[Sequence[Any], Sequence[Any]]]:
-    """(treatment's, control's) lists, place by place; none where the documents are built otherwise."""
-    theirs = list(lists_in(control.document)) if control is not None else []
-    ours = list(lists_in(treatment.document))
-    if len(theirs) != len(ours):
-        return []
-    return [(one, other) for one, other in zip(ours, theirs, strict=True) if other]
+    def _answered_ids(self, story: _Story) -> set[str]:
+        """Of answers that the operation expects: an error may have an id of its own."""
+        operation = self.ways[Side.LEGACY].operations[self.operation]
+        if operation.remember is None:
+            return set()
+        good = (one for one in story.answers if one is not None and one.status in operation.expect_status)
+        return {made for one in good if (made := id_in(one.fields, operation.remember)) is not None}

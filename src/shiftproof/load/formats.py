@@ -1,7 +1,8 @@
 """When two values that cannot be equal are still alike: ids and times that two services made at the same moment.
 
 Names and looks decide, as nobody tells us which field is what: two UUIDs are alike, two times are when they are written
-alike and lie close to each other, other ids when they are built alike. Everything else has to be equal.
+alike and lie close to each other, other ids when they are built alike. Everything else has to be equal, and so has all
+that has a name of money (currency_id, total_amount): each leg does the same there. Only an account is each leg's own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from shiftproof.model.probe import NEVER_IGNORED, Kind, words_of
 
 FAR_APART_S = 600.0
 """Two sides that answer at one moment and write times further apart than this differ by no clock, but by a zone."""
+
+_OF_MONEY = NEVER_IGNORED - {"account"}
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9A-F-]{36}")
 _TIME = re.compile(
@@ -41,16 +44,23 @@ class Unlike:
 def unlike(name: str, left: object, right: object) -> Unlike | None:
     """None when two values of one type that are not equal are alike all the same.
 
-    name: the field's own. Money is equal or it is not: for a field called amount, currency, status or account nothing
-    else counts.
+    name: the field's own. Money is equal or it is not: for a field called amount, currency, status or account, or with
+    the word amount, currency or status in its name, nothing else counts; but a time (status_changed_at) is a time.
     """
     if name.lower() in NEVER_IGNORED:
         return Unlike(Kind.VALUE)
+    if words_of(name) & _OF_MONEY:
+        return _times_of_money(left, right)
     if isinstance(left, str) and isinstance(right, str):
         return _texts(name, left, right)
     if isinstance(left, Decimal) and isinstance(right, Decimal):
         return _numbers(name, left, right)
     return Unlike(Kind.VALUE)
+
+
+def _times_of_money(left: object, right: object) -> Unlike | None:
+    times = [_moment(text) if isinstance(text, str) else None for text in (left, right)]
+    return Unlike(Kind.VALUE) if None in times else _times(*times)
 
 
 def _texts(name: str, left: str, right: str) -> Unlike | None:

@@ -149,8 +149,8 @@ class Probes:
         way = pick_way(random, turn, weighted=self._hooks.weighted())
         amounts = _amount(random, number), _amount(random, number + 1)
         operation = random.choice(self._keyed)
-        legs = self._leg(number, "a", amounts), self._leg(number, "b", amounts)
-        heard = Duplicate(self._asker(number), self._ways, operation, legs, self._names).hold(way)
+        a, b, c = (self._leg(number, letter, amounts) for letter in "abc")
+        heard = Duplicate(self._asker(number), self._ways, operation, (a, b, c), self._names).hold(way)
         return ProbeRecord(
             number,
             ProbeKind.DUPLICATE,

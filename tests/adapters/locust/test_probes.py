@@ -179,6 +179,27 @@ def test_a_request_whose_answer_was_lost_is_what_clients_send_again(target: Prob
     assert all("legacy" in record.way for record in crossing)
 
 
+def test_two_answers_that_were_both_lost_do_not_excuse_a_second_effect(target: ProbeTarget, hold: Hold) -> None:
+    target.modes["cluster"] = "half"
+    own = count()
+    target.keys_of = lambda side: f"{next(own)}" if side == "cluster" else ""
+    within = [one for one in good(hold(12, ProbeKind.DUPLICATE), ProbeKind.DUPLICATE) if "legacy" not in one.way]
+    assert within
+    assert {(record.applied, record.control_applied) for record in within} == {(2, 1)}
+
+
+def test_an_account_that_changes_with_each_look_is_noise_in_the_control_too(target: ProbeTarget, hold: Hold) -> None:
+    numbers = count()
+    target.shown = lambda side, payment: {**payment, "note": f"served as number {next(numbers)}"}
+    afterwards = "read afterwards"
+    for record in good(hold(6, ProbeKind.DUPLICATE), ProbeKind.DUPLICATE):
+        seen, again = (
+            {(d.operation, d.path) for d in found if d.via == afterwards}
+            for found in (record.treatment, record.control)
+        )
+        assert seen == again == {("list", "payments[].note")}
+
+
 def test_no_conversation_is_started_while_paused(target: ProbeTarget, start: Start) -> None:
     load = start(probes_per_s=10, rate_per_s=5, operations=KEYED)
     until(lambda: len(load.new_probes()) > 0, "a conversation")
