@@ -9,9 +9,11 @@ import pytest
 
 from shiftproof import cli
 from shiftproof.errors import ConfigError, UserError
+from shiftproof.gate.config import read_platform
 from shiftproof.sensitivity.catalogue import find_defects
 
 ROOT = Path(__file__).parents[2]
+OTHER = "statements"
 
 
 @pytest.fixture
@@ -52,6 +54,39 @@ def test_defects_of_other_services_are_left_out(copy: Path) -> None:
     with pytest.raises(UserError, match="is of ledger") as none:
         find_defects("*missing*", Path("infra"), "ledger")
     assert "payments" in none.value.one_line()
+
+
+def test_what_a_pattern_leaves_out_is_said(
+    copy: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = read_platform(copy / "infra")
+    services = (*platform.services, platform.services[0].model_copy(update={"name": OTHER}))
+    both = platform.model_copy(update={"services": services})
+    monkeypatch.setattr("shiftproof.sensitivity.catalogue.read_platform", lambda _: both)
+    defects = copy / "experiments/defects"
+    text = (defects / "missing-secret-key.yaml").read_text()
+    (defects / "missing-in-statements.yaml").write_text(text.replace("service: payments", f"service: {OTHER}"))
+    told: list[str] = []
+    found = find_defects("missing-*", Path("infra"), "payments", told.append)
+    assert [defect.stem for defect in found] == ["missing-secret-key"]
+    assert told == [f"left out: experiments/defects/missing-in-statements.yaml is of {OTHER}, not of payments"]
+    assert cli.run(["sensitivity", "--dry-run", "--defects", "missing-*", "--clean", "0"]) == 0
+    assert told[0] in capfd.readouterr().out
+
+
+def test_a_service_that_is_none_is_refused_and_not_left_out(copy: Path) -> None:
+    file = copy / "experiments/defects/missing-secret-key.yaml"
+    lines = file.read_text().replace("service: payments", "service: paymants")
+    file.write_text(lines)
+    with pytest.raises(ConfigError, match="is payments meant") as wrong:
+        find_defects("*", Path("infra"), "payments")
+    assert wrong.value.line == lines.splitlines().index("service: paymants") + 1
+
+
+def test_yml_is_yaml_too(copy: Path) -> None:
+    defects = copy / "experiments/defects"
+    (defects / "missing-secret-key.yaml").rename(defects / "missing-secret-key.yml")
+    assert [one.stem for one in find_defects("missing-*", Path("infra"), "payments")] == ["missing-secret-key"]
 
 
 def test_a_bad_file_gets_its_line_and_nothing_is_run(

@@ -55,9 +55,13 @@ def sensitivity(  # noqa: PLR0913, PLR0917 (a command has the options that it ha
     if dry_run and (json is not None or results is not None):
         raise UserError("--dry-run takes neither --json nor --results: it comes to no result")
     check_request(Request(service, to, infra_dir=infra))
-    planted = find_defects(defects, infra, service) if repeat else ()
-    asked = Asked(service, to, make_turns(planted, clean, repeat), fingerprint(infra, planted))
     console = open_console(to_stderr=json == "-")
+
+    def note(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    planted = find_defects(defects, infra, service, note) if repeat else ()
+    asked = Asked(service, to, make_turns(planted, clean, repeat), fingerprint(infra, planted))
     if dry_run:
         print_plan(console, *still_to_run(asked, fresh))
         return 0

@@ -44,9 +44,11 @@ def check_request(request: Request) -> None:
     """What can be known to be wrong without a lab: raises UserError or ConfigError."""
     if not 0 <= request.to_pct <= 100:
         raise UserError(f"--to {request.to_pct}: a weight is 0 to 100 percent")
-    service(read_platform(request.infra_dir), request.service)
+    platform = read_platform(request.infra_dir)
+    service(platform, request.service)
     target_of(request)
     if request.defect is not None:
         from shiftproof.gate.planting import read_defect
 
-        read_defect(request.defect)
+        known = [one.name for one in platform.services]
+        read_defect(request.defect, known, of=request.service)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -19,23 +20,40 @@ from pydantic import (
 
 from shiftproof.model.platform import Name, Strict
 
+_KIND = r"[A-Z][A-Za-z0-9]*"
+_OBJECT_NAME = r"[^/%\s]{1,253}"  # the API server knows what each kind allows, and is asked before anything is made
+_API_VERSION = r"([a-z0-9.-]+/)?v[0-9][a-z0-9]*"
+_LOOKS_LIKE = {
+    "kind": "kinds look like Deployment, ConfigMap",
+    "metadata.name": "a name is text, in quotes where it is a number",
+    "metadata.namespace": "a name is text, in quotes where it is a number",
+    "apiVersion": "they look like v1, apps/v1",
+}
+
 VERBS = ("patch", "create", "delete", "router", "legacy", "sql", "network")
 
 
 class ObjectName(Strict):
     """Which object. `namespace`: the service's when left out. `api_version`: only where several APIs know the kind."""
 
-    kind: str = Field(pattern=r"^[A-Z][A-Za-z0-9]*$", description="as in manifests, e.g. Deployment")
+    kind: str = Field(pattern=rf"^{_KIND}$", description="as in manifests, e.g. Deployment")
     name: str = Field(min_length=1)
     namespace: str | None = None
     api_version: str | None = Field(default=None, validation_alias=AliasChoices("api_version", "apiVersion"))
 
 
 class Patch(ObjectName):
-    """Change an object that is there. `body` is a mapping, or for type json a list of operations."""
+    """Change an object that is there. `body` is a mapping, or a list of operations, which only type json has."""
 
     type: Literal["strategic", "merge", "json"] = "strategic"
     body: dict[str, Any] | list[dict[str, Any]]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _operations(cls, data: Any) -> Any:
+        """A list says by itself which type it is."""
+        listed = isinstance(data, Mapping) and isinstance(data.get("body"), list) and "type" not in data
+        return {**data, "type": "json"} if listed else data
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -51,15 +69,25 @@ class Create(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _bare_manifest(cls, data: Any) -> Any:
-        """The manifest may also stand there without `body:` around it."""
-        return {"body": data} if isinstance(data, Mapping) and "kind" in data else data
+    def _manifest(cls, data: Any) -> Any:
+        """The manifest may stand there without `body:` around it, or be named as patch and delete name theirs."""
+        if not isinstance(data, Mapping) or "kind" not in data:
+            return data
+        return {"body": _merged(data) if "name" in data else data}
 
     @model_validator(mode="after")
     def _named(self) -> Self:
         metadata = self.body.get("metadata")
-        if not isinstance(self.body.get("kind"), str) or not isinstance(metadata, dict) or not metadata.get("name"):
-            raise ValueError("a manifest needs kind and metadata.name")
+        if "kind" not in self.body or not isinstance(metadata, dict) or not metadata.get("name"):
+            raise ValueError("a manifest needs kind and metadata.name, or kind and name beside body")
+        for name, pattern, value in (
+            ("kind", _KIND, self.body["kind"]),
+            ("metadata.name", _OBJECT_NAME, metadata["name"]),
+            ("metadata.namespace", _OBJECT_NAME, metadata.get("namespace", "default")),
+            ("apiVersion", _API_VERSION, self.body.get("apiVersion", "v1")),
+        ):
+            if not isinstance(value, str) or not re.fullmatch(pattern, value):
+                raise ValueError(f"{name}: {value!r} is none: {_LOOKS_LIKE[name]}")
         return self
 
     @property
@@ -71,6 +99,25 @@ class Create(Strict):
             namespace=metadata.get("namespace"),
             api_version=self.body.get("apiVersion"),
         )
+
+
+def _merged(data: Mapping[str, Any]) -> dict[str, Any]:
+    """{kind, name, namespace, api_version, body} as a manifest. What is beside `body` names the object."""
+    unknown = set(data) - {"kind", "name", "namespace", "api_version", "apiVersion", "body"}
+    if unknown:
+        raise ValueError(f"{sorted(unknown)[0]} is not known beside name: it belongs into body")
+    body = data.get("body", {})
+    if not isinstance(body, Mapping) or not isinstance(body.get("metadata", {}), Mapping):
+        raise ValueError("body: the rest of the manifest, a mapping")  # noqa: TRY004 (pydantic takes no TypeError)
+    metadata = {**body.get("metadata", {}), "name": data["name"]}
+    metadata |= {"namespace": data["namespace"]} if data.get("namespace") is not None else {}
+    version = data.get("apiVersion", data.get("api_version"))
+    return {
+        **body,
+        **({"apiVersion": version} if version is not None else {}),
+        "kind": data["kind"],
+        "metadata": metadata,
+    }
 
 
 class RouterChange(Strict):
@@ -91,10 +138,29 @@ class RouterChange(Strict):
             raise ValueError(f"say one of {', '.join(type(self).model_fields)}")
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, data: Any) -> Any:
+        """The fields are few, so one that is not known is answered with all of them."""
+        unknown = [str(key) for key in data if key not in cls.model_fields] if isinstance(data, Mapping) else []
+        if unknown:
+            raise ValueError(f"has no {unknown[0]}: it has {', '.join(cls.model_fields)}")
+        return data
+
 
 def _as_text(value: Any) -> Any:
-    """Environments hold text; a number may be written as one. What YAML takes for a truth value has no such text."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    """Environments hold text; a number or a truth value may be written as one."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _as_hosts(value: Any) -> Any:
+    """One host needs no list; and the error is in words, where a union's would be two."""
+    hosts = [value] if isinstance(value, str) and value != "all" else value
+    if hosts != "all" and not (isinstance(hosts, list | tuple) and hosts and all(isinstance(h, str) for h in hosts)):
+        raise ValueError("all, or the name of a legacy machine, or a list of names")
+    return hosts
 
 
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -104,9 +170,19 @@ Setting = Annotated[str | None, BeforeValidator(_as_text)]
 class LegacyChange(Strict):
     """The service's process on legacy machines. env: on top of its settings, null takes one away; stop: by SIGTERM."""
 
-    hosts: Literal["all"] | Annotated[tuple[str, ...], Field(min_length=1)] = "all"
+    hosts: Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_as_hosts)] = "all"
     env: dict[VariableName, Setting] = Field(default_factory=dict)
     stop: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _process(cls, data: Any) -> Any:
+        """`process: stop` is another way to say `stop: true`."""
+        if not isinstance(data, Mapping) or "process" not in data:
+            return data
+        if data["process"] != "stop" or "stop" in data:
+            raise ValueError("process: stop is all that can be done to it (or stop: true)")
+        return {**{key: value for key, value in data.items() if key != "process"}, "stop": True}
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -115,11 +191,15 @@ class LegacyChange(Strict):
         return self
 
 
-class Way(Strict):
-    """From one end to another: legacy, cluster, database, load-balancer, a machine's name, or an address of the lab."""
+_OTHER_NAMES = {"pods": "cluster", "lb": "load-balancer"}
+End = Annotated[str, BeforeValidator(lambda end: _OTHER_NAMES.get(end, end) if isinstance(end, str) else end)]
 
-    source: str = Field(alias="from", min_length=1)
-    destination: str = Field(alias="to", min_length=1)
+
+class Way(Strict):
+    """From one end to another: legacy, cluster (or pods), database, load-balancer (or lb), a machine, or an address."""
+
+    source: End = Field(alias="from", min_length=1)
+    destination: End = Field(alias="to", min_length=1)
 
 
 class Deny(Way):
@@ -195,6 +275,13 @@ class Step(Strict):
         self._place = (file, line)
 
 
+def _as_one_text(value: Any) -> Any:
+    """Where it happened more than once, a list of places."""
+    if isinstance(value, list) and value and all(isinstance(place, str) for place in value):
+        return ", ".join(value)
+    return value
+
+
 class Expect(Strict):
     """Which claim must catch it."""
 
@@ -206,7 +293,7 @@ class Defect(Strict):
 
     id: Name
     title: str = Field(min_length=1)
-    evidence: str = Field(min_length=1)
+    evidence: Annotated[str, BeforeValidator(_as_one_text)] = Field(min_length=1)
     service: Name
     plant: tuple[Step, ...] = Field(min_length=1)
     expect: Expect

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 
 from shiftproof.errors import UserError
-from shiftproof.gate.config import experiments_dir
+from shiftproof.gate.config import experiments_dir, read_platform
 from shiftproof.gate.planting import read_defect
 from shiftproof.sensitivity.fingerprint import DEFECTS_FOLDER, file_digest
 from shiftproof.sensitivity.plan import KnownDefect
 
+SUFFIXES = (".yaml", ".yml")
 
-def find_defects(pattern: str, infra_dir: Path, service: str) -> tuple[KnownDefect, ...]:
+
+def find_defects(
+    pattern: str, infra_dir: Path, service: str, note: Callable[[str], None] = lambda _: None
+) -> tuple[KnownDefect, ...]:
     """Those of this service, by name. A pattern without a slash is one of names in experiments/defects.
 
-    Raises UserError, naming the folder, when there is none; ConfigError with file and line for a bad file.
+    note: told what is left out because it is of another service. Raises UserError, naming the folder, when there is
+    none; ConfigError with file and line for a bad file, or one of a service that the platform does not have.
     """
     files = _files(pattern, experiments_dir(infra_dir) / DEFECTS_FOLDER)
-    read = [(file, read_defect(file)) for file in files]
+    services = [one.name for one in read_platform(infra_dir).services]
+    read = [(file, read_defect(file, services)) for file in files]
     found = tuple(
         KnownDefect(
             id=defect.id,
@@ -36,6 +43,9 @@ def find_defects(pattern: str, infra_dir: Path, service: str) -> tuple[KnownDefe
     if not found:
         others = ", ".join(sorted({defect.service for _, defect in read}))
         raise UserError(f"no defect that {pattern!r} names is of {service}", hint=f"they are of: {others}")
+    for file, defect in read:
+        if defect.service != service:
+            note(f"left out: {file} is of {defect.service}, not of {service}")
     return found
 
 
@@ -45,7 +55,7 @@ def _files(pattern: str, folder: Path) -> list[Path]:
         if not found:
             raise UserError(f"no file is named by {pattern!r}", hint=f"without a slash it means {folder}/NAME.yaml")
         return found
-    known = sorted(folder.glob("*.yaml"))
+    known = sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES)
     found = [path for path in known if fnmatch(path.stem, pattern) or fnmatch(path.name, pattern)]
     if not found:
         names = ", ".join(path.stem for path in known) or "nothing"

@@ -2,21 +2,60 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from shiftproof.adapters.documents import Problem, read_document
+from shiftproof.adapters.documents import Document, Problem, read_document
 from shiftproof.gate.planting.verbs import VERBS
 from shiftproof.model.defect import Defect
 
+PREFLIGHT = "preflight"
+"""What its checks claim together; no judge has it."""
 
-def read_defect(path: Path) -> Defect:
-    """Raises ConfigError with file and line, for the first thing that is wrong."""
+
+def read_defect(path: Path, services: Collection[str] | None = None, of: str | None = None) -> Defect:
+    """Raises ConfigError with file and line, for the first thing that is wrong.
+
+    services: those of the platform, if its service must be one of them. of: the only one that it may be of.
+    """
     document = read_document(path, Defect)
-    problems = []
     for number, step in enumerate(document.value.plant):
         step.is_at(path, document.line(("plant", number, step.verb)))
+    document.refuse([*_service_problems(document, services, of), *_step_problems(document), *_claim_problems(document)])
+    return document.value
+
+
+def _step_problems(document: Document[Defect]) -> Iterator[Problem]:
+    for number, step in enumerate(document.value.plant):
         said = VERBS[step.verb].wrong(step)
         if said is not None:
-            problems.append(Problem(("plant", number, step.verb), said))
-    document.refuse(problems)
-    return document.value
+            yield Problem(("plant", number, step.verb), said)
+
+
+def _service_problems(
+    document: Document[Defect], services: Collection[str] | None, of: str | None
+) -> Iterator[Problem]:
+    service = document.value.service
+    if services is not None and service not in services:
+        known = ", ".join(sorted(services))
+        yield Problem(
+            ("service",), f"service: the platform has no {service!r}{_meant(service, services)}: it has {known}"
+        )
+    elif of is not None and service != of:
+        yield Problem(("service",), f"service: this defect is one of {service}, and the gate is one of {of}")
+
+
+def _claim_problems(document: Document[Defect]) -> Iterator[Problem]:
+    """A claim that nobody judges would count each catch as one by another claim."""
+    from shiftproof.judge import claim_names  # what only plants need not wait for the judges
+
+    known, claim = (*claim_names(), PREFLIGHT), document.value.expect.claim
+    if claim not in known:
+        said = f"expect.claim: nobody judges {claim!r}{_meant(claim, known)}: there are {', '.join(known)}"
+        yield Problem(("expect", "claim"), said)
+
+
+def _meant(word: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f" (is {close[0]} meant?)" if close else ""
