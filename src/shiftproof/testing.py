@@ -57,7 +57,7 @@ class RunBuilder:
     """Makes a History phase by phase; see `clean_run` for one with all the phases of a gate.
 
     pairs_per_s: the open-loop rate. probes_per_s: conversations of each kind. latency_ms: the median of both sides.
-    late_ms: mean lateness of sends.
+    late_ms: mean lateness of sends. logged: the load balancer keeps a log, which has what `fail` gives a cause.
     """
 
     pairs_per_s: float = 150.0
@@ -67,6 +67,7 @@ class RunBuilder:
     started_ns: int = 1_767_225_600 * _S
     gap_s: float = 0.5
     probes_per_s: float = 2.0
+    logged: bool = False
     _now_ns: int = field(init=False)
     _phases: list[Phase] = field(init=False, default_factory=list)
     _changes: list[_Change] = field(init=False, default_factory=list)
@@ -133,6 +134,13 @@ class RunBuilder:
         span = {"share_pct": 100, "from_ns": start, "to_ns": start + 6 * _S, "stopped": stopped}
         self._extra.append((start, start + 6 * _S, extra_per_s * delivered))
         return self.change(name, facts={"peak": {**facts, **span}})
+
+    def left_with(self, name: str, share_pct: int, *, required_per_s: float = 100.0) -> RunBuilder:
+        """In the crash of that name the cluster side has to carry required_per_s, which pairs alone are."""
+        phase = self.find(name)
+        peak = {"side": "cluster", "required_per_s": required_per_s, "extra_per_s": 0.0, "customers_per_s": 0.0}
+        span = {"share_pct": share_pct, "from_ns": phase.start_ns, "to_ns": phase.end_ns, "stopped": None}
+        return self.change(name, facts={**phase.facts, "peak": {**peak, **span}})
 
     def silent(self, start_ns: int, end_ns: int) -> RunBuilder:
         """Nothing is sent from start_ns to end_ns."""
@@ -255,6 +263,7 @@ class RunBuilder:
             late=int((events["sent_ns"] - events["intended_ns"] > 20_000_000).sum()),
             finished=True,
         )
+        records = self._lb_records(events)
         return History(
             started_ns=self.started_ns,
             phases=tuple(self._phases),
@@ -262,7 +271,8 @@ class RunBuilder:
             operations=("create", "read"),
             servers=("", *_LEGACY, *_PODS),
             timeline=tuple(sorted([*self._happenings, *self._seen()], key=lambda happening: happening.t_ns)),
-            lb_records=self._lb_records(events),
+            lb_records=records,
+            logged=self.logged or bool(records),
             load=load,
             customers=CustomersReport(requests=max(1, len(events) // 15), failed=0),
             probes=self._probes(),
@@ -406,6 +416,6 @@ def clean_run(*, pairs_per_s: float = 150.0, seed: int = 7, to_pct: int = 25) ->
     run.repeats("rollback", PhaseKind.ROLLBACK, 7, facts={"seconds": 0.4, "from_pct": to_pct, "to_pct": 0})
     budget = Budget(outage_ms=5000, lost_requests=400, recover_s=8)
     facts = {"victims": ["node/node-2"], "effect": "confirmed"}
-    run.phase("node-loss", PhaseKind.CRASH, 15, budget=budget, facts=facts)
+    run.phase("node-loss", PhaseKind.CRASH, 15, budget=budget, facts=facts).left_with("node-loss", to_pct)
     run.pause("quiet", quiet_s=8.0, after_s=3.0)
     return run.peak("capacity")

@@ -35,6 +35,7 @@ from shiftproof.ports import (
 
 RATE_PER_S = 200.0
 PROBES_PER_S = 40.0
+NODE_LOSS, NODE = "node-loss", "node/node-2"
 SMALL = Depth(ruled_out_rate=0.02, pairs_per_action=60, repeats=3, steady_s=2, soak_s=3, peak_s=3)
 SERVERS = ("", "legacy-1", "payments-a1")
 PLAN = LoadPlan("http://198.18.0.10", RATE_PER_S, 0.2, 100, "test-", 10, ({"name": "read"},), 1, 600, 0)
@@ -271,7 +272,10 @@ class FakeLoad:
 
 @dataclass
 class FakeFaults:
-    """Experiments that sleep a moment; `problem` and `service_problem` as an audit would find them."""
+    """Experiments that sleep a moment; `problem` and `service_problem` as an audit would find them.
+
+    victims: of those that take no node.
+    """
 
     clock: RunClock
     watcher: FakeWatcher
@@ -290,14 +294,27 @@ class FakeFaults:
         kind = PhaseKind.CRASH if crash else PhaseKind.GRACEFUL
         return Experiment(name, name, kind, 1 if crash else 3, Budget(1000, 100, 1) if crash else None)
 
-    def run(self, experiment: str, run_dir: Path, repeat: int) -> ExperimentResult:
-        began_ns = self.clock.now_ns()
+    def begin(self, experiment: str) -> tuple[str, ...]:
+        """Who is hit, as the watcher tells it, too."""
+        if experiment == NODE_LOSS:
+            self.watcher.tell("node.not-ready", NODE)
+            return (NODE,)
         for victim in self.victims:
             self.watcher.tell("pod.terminating", victim)
-        self.clock.sleep(0.2)
+        return self.victims
+
+    @staticmethod
+    def lasts_s(experiment: str) -> float:
+        """A node is gone for long enough to see what is left without it."""
+        return 3.5 if experiment == NODE_LOSS else 0.2
+
+    def run(self, experiment: str, run_dir: Path, repeat: int) -> ExperimentResult:
+        began_ns = self.clock.now_ns()
+        victims = self.begin(experiment)
+        self.clock.sleep(self.lasts_s(experiment))
         ok = self.problem is None and self.service_problem is None
         ended_ns = self.clock.now_ns()
-        return ExperimentResult(ok, self.problem, began_ns, ended_ns, self.victims, {}, self.service_problem)
+        return ExperimentResult(ok, self.problem, began_ns, ended_ns, victims, {}, self.service_problem)
 
 
 class FakeWatcher:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from fakes.gates import Gate, reasons, shut
-from fakes.world import FakeFaults, World
+from fakes.world import NODE, NODE_LOSS, FakeFaults, World
 
 from shiftproof.adapters.chaostoolkit import ChaosToolkitFaults
 from shiftproof.adapters.chaostoolkit.faults import _plan
@@ -37,9 +37,10 @@ class Worker:
         self._lie = lie
 
     def run(self, order: Mapping[str, Any], sleep: Callable[[float], None]) -> str | None:
-        self._faults.watcher.tell("pod.terminating", VICTIM)
-        sleep(0.2)
-        found = _perfect(Path(order["experiment"]).stem)
+        name = Path(order["experiment"]).stem
+        self._faults.begin(name)
+        sleep(self._faults.lasts_s(name))
+        found = _perfect(name)
         changed = self._lie(found)
         text = changed if isinstance(changed, str) else json.dumps(found)
         Path(order["journal"]).write_text(text)
@@ -54,7 +55,7 @@ def _perfect(name: str) -> Json:
     probe = {"status": "succeeded", "tolerance_met": True, "activity": {"name": "service-is-steady"}}
     state = {"steady_state_met": True, "probes": [dict(probe) for _ in range(plan.probes)]}
     done = {"status": "succeeded", "activity": {"name": "break"}, "output": None}
-    output = {"victims": [VICTIM], "effect": "confirmed", "facts": {}}
+    output = {"victims": [NODE if name == NODE_LOSS else VICTIM], "effect": "confirmed", "facts": {}}
     return {
         "status": "completed",
         "deviated": False,

@@ -99,10 +99,7 @@ def crashed(victim: str, back_after_s: float = 13.0, required_per_s: float = 100
     run = run_at()
     facts: dict[str, Any] = {"victims": [victim], "effect": "confirmed"}
     run.phase("crash", PhaseKind.CRASH, 16, budget=Budget(8000, 600, 8), facts=facts)
-    phase = run.find("crash")
-    peak = {"side": "cluster", "required_per_s": required_per_s, "extra_per_s": 0.0, "customers_per_s": 0.0}
-    span = {"share_pct": 25, "from_ns": phase.start_ns, "to_ns": phase.end_ns, "stopped": None}
-    run.change("crash", facts={**facts, "peak": {**peak, **span}})
+    run.left_with("crash", 25, required_per_s=required_per_s)
     run.happen("crash", "fault.begin", victim, after_s=0.0, source=Source.CHAOS)
     return run.happen("crash", "fault.end", victim, after_s=back_after_s, source=Source.CHAOS)
 
@@ -141,4 +138,15 @@ def test_a_node_that_is_back_too_early_leaves_nothing_to_see() -> None:
 
 
 def test_a_crashed_pod_is_no_lost_node() -> None:
-    assert findings_of(crashed("pod/payments-a1"), "capacity", "crash") == []
+    run = crashed("pod/payments-a1")
+    assert findings_of(run, "capacity", "crash") == []
+    found = the(run, "capacity", "run")
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "no node was taken away" in found.reason
+
+
+def test_a_node_that_is_gone_says_nothing_of_the_way_back() -> None:
+    run = clean_run().change("capacity", facts={})
+    found = the(run, "capacity", "run")
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "legacy side" in found.reason

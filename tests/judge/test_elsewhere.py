@@ -42,6 +42,21 @@ def test_a_control_beyond_its_own_objective_proves_nothing() -> None:
     assert not_passed(run)["availability", "run"] is Verdict.INCONCLUSIVE
 
 
+def test_a_loss_just_before_it_does_not_carry_an_outage_out_of_its_crash() -> None:
+    """Failures less than a second apart are one outage, which began between phases; the budget is 5 s all the same."""
+    run = node_lost(seconds=7.0, share=1.0, after_s=1.6)
+    for after_s in (-0.2, 0.5, 1.2):
+        run.fail(Side.CLUSTER, "node-loss", after_s=after_s, seconds=0.05, at_most=1)
+    finding = the(run, "outage", "node-loss")
+    assert finding.verdict is Verdict.FAIL
+    assert "longer than it may be" in finding.reason
+
+
+def test_a_long_outage_between_phases_is_told() -> None:
+    run = clean_run().fail(Side.CLUSTER, "steady", after_s=15.05, seconds=0.4, share=0.15)
+    assert the(run, "outage", "between phases").verdict is Verdict.INCONCLUSIVE
+
+
 def test_failures_between_phases_are_not_lost() -> None:
     run = clean_run().fail(Side.CLUSTER, "steady", after_s=15.0, seconds=0.5)
     assert the(run, "availability", "between phases").verdict is Verdict.FAIL

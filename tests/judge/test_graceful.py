@@ -74,6 +74,32 @@ def test_without_a_log_the_timeline_alone_puts_it_on_the_leaving_pod() -> None:
     assert the(leaving_pod(one_failure(clean_run(), 1)), "availability", "deploy").verdict is Verdict.INCONCLUSIVE
 
 
+def test_what_the_log_does_not_have_never_came_to_the_pod_that_was_leaving() -> None:
+    run = clean_run()
+    run.logged = True
+    assert the(leaving_pod(one_failure(run, 2)), "availability", "deploy").verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_cluster_side_that_loses_what_the_weights_do_not_send_it_fails_by_the_same_rule() -> None:
+    """At a weight of 5% nearly all weighted requests go to legacy; those pinned to the cluster tell all the same."""
+    run = clean_run(to_pct=5)
+    for repeat in (1, 2):
+        run.fail(Side.CLUSTER, "shift", repeat=repeat, after_s=2, seconds=1, at_most=2)
+    finding = the(run, "availability", "shift")
+    assert finding.verdict is Verdict.FAIL
+    assert "the cluster side by itself failed 4 of" in finding.reason
+    once = clean_run(to_pct=5).fail(Side.CLUSTER, "rollback", repeat=2, after_s=2, seconds=1, at_most=1)
+    assert the(once, "availability", "rollback").verdict is Verdict.INCONCLUSIVE
+    assert the(once, "availability", "run").data["attributed"] == 1
+
+
+def test_failures_of_the_cluster_in_triples_are_no_noise_that_excuses_it() -> None:
+    run = one_failure(one_failure(clean_run(), 1), 3)
+    for repeat in (1, 2, 3):
+        run.fail(Side.CLUSTER, "shift", repeat=repeat, after_s=2, seconds=1, at_most=4)
+    assert the(run, "availability", "deploy").verdict is Verdict.FAIL
+
+
 def test_one_repeat_that_breaks_down_is_decisive_by_itself() -> None:
     run = clean_run().fail(Side.CLUSTER, "deploy", repeat=1, seconds=2)
     assert the(run, "availability", "deploy").verdict is Verdict.FAIL

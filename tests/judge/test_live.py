@@ -21,9 +21,7 @@ def told(history: History, live: LiveJudge, *, until_ns: int | None = None) -> i
     """Replay the run in batches of 200 ms as records end; returns when the live judge decided."""
     events = history.events[np.argsort(history.events["ended_ns"], kind="stable")]
     marks = sorted(
-        [(p.start_ns, 0, p) for p in history.phases]
-        + [(p.action_start_ns, 1, p) for p in history.phases]
-        + [(p.end_ns, 2, p) for p in history.phases],
+        [(p.start_ns, 0, p) for p in history.phases] + [(p.end_ns, 1, p) for p in history.phases],
         key=lambda mark: mark[:2],
     )
     end = until_ns or int(events["ended_ns"].max()) + 1
@@ -33,8 +31,6 @@ def told(history: History, live: LiveJudge, *, until_ns: int | None = None) -> i
             t_ns, what, phase = marks.pop(0)
             if what == 0:
                 live.phase_starts(phase.name, phase.kind, phase.repeat, t_ns, phase.budget)
-            elif what == 1:
-                live.action_starts(t_ns)
             else:
                 live.phase_ends(t_ns)
         last = int(np.searchsorted(events["ended_ns"], now))
@@ -164,6 +160,17 @@ def test_both_sides_slow_is_not_the_new_sides_fault() -> None:
 def test_what_the_budget_of_a_crash_covers_is_not_slow() -> None:
     run = clean_run().slow(Side.CLUSTER, "node-loss", after_s=1.6, seconds=7, latency_ms=1500)
     assert told(run.build(), LiveJudge(Objectives())) is None
+
+
+def test_a_crash_is_held_to_its_budget_from_when_its_fault_began() -> None:
+    """Its child takes seconds to start; what is lost late, within the budget all the same, is for the end to judge."""
+    run = clean_run().fail(Side.CLUSTER, "node-loss", after_s=9.0, seconds=1.8)
+    assert told(run.build(), LiveJudge(Objectives())) is None
+    longer = clean_run().fail(Side.CLUSTER, "node-loss", after_s=2.0, seconds=6)
+    live = LiveJudge(Objectives())
+    assert told(longer.build(), live) is not None
+    assert live.decided is not None
+    assert live.decided.claim == "outage"
 
 
 def test_a_tail_far_beyond_the_old_sides_is_decided_while_the_run_goes() -> None:

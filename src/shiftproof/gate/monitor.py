@@ -108,10 +108,6 @@ class Monitor:
         with self._lock:
             self._live.phase_starts(name, kind, repeat, start_ns, budget)
 
-    def action_started(self, t_ns: int) -> None:
-        with self._lock:
-            self._live.action_starts(t_ns)
-
     def phase_ended(self, end_ns: int) -> None:
         with self._lock:
             self._live.phase_ends(end_ns)

@@ -125,11 +125,9 @@ class Phases:
     def action(self, what: str, **data: Any) -> Iterator[OpenPhase | None]:
         """Mark our own action on the clock; outside a phase it is only noted."""
         opened = self._open
-        started_ns = self._clock.now_ns()
         if opened is not None and opened.action_start_ns is None:
-            opened.action_start_ns = started_ns
+            opened.action_start_ns = self._clock.now_ns()
         self._notes.add("action.start", f"action/{what}", **data)
-        self._monitor.action_started(started_ns)
         try:
             yield opened
         finally:

@@ -128,6 +128,7 @@ class Underway:
             servers=_named(self.load.servers(), events),
             timeline=merge_timelines(self.timeline(), gap),
             lb_records=records,
+            logged=not gap,
             load=self._load_report,
             customers=self._customers(),
             probes=self.monitor.probes(),

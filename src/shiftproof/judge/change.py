@@ -14,12 +14,12 @@ from shiftproof.judge.sequential import MIN_ERRORS, excess_p, rate_log_e
 _NOISE_P = 0.01
 
 
-def loses_by_change(lost: int, pairs: int, control_only: int, all_pairs: int, rate: float, alpha: float) -> bool:
+def loses_by_change(lost: int, pairs: int, legacy_only: int, all_pairs: int, rate: float, alpha: float) -> bool:
     """Whether `lost` attributed failures of `pairs` prove more than the unacceptable `rate`, and more than noise.
 
-    The e-process of `rate_log_e`, so it may be looked at after every pair. control_only, all_pairs: what the control
-    lost alone over the run so far; if there is any, the losses must also exceed it (exact conditional test at 1%).
+    The e-process of `rate_log_e`, so it may be looked at after every pair. legacy_only, all_pairs: what legacy lost
+    alone over the run so far; if there is any, the losses must also exceed it (exact conditional test at 1%).
     """
     if lost < MIN_ERRORS or float(rate_log_e(lost, pairs, rate)) < math.log(1 / alpha):
         return False
-    return control_only == 0 or excess_p(lost, pairs, control_only, all_pairs, 1.0) <= _NOISE_P
+    return legacy_only == 0 or excess_p(lost, pairs, legacy_only, all_pairs, 1.0) <= _NOISE_P

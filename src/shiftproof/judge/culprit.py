@@ -57,7 +57,7 @@ def find_culprits(history: History, pairs: Pairs, rows: Iterable[int]) -> tuple[
     named = []
     for row in rows:
         loss = loss_of(history, pairs, records, int(row))
-        pattern, subject = _pattern(scene.lives, pairs, loss, logged=bool(records))
+        pattern, subject = _pattern(scene.lives, pairs, loss, logged=history.logged)
         named.append((pattern, subject, loss.verb, loss))
     named.sort(key=lambda one: (one[0], one[1], one[2], one[3].at_ns))
     culprits = [
@@ -105,7 +105,7 @@ def _pattern(lives: Lives, pairs: Pairs, loss: Loss, *, logged: bool) -> tuple[s
     if loss.ip or loss.server:
         sort = "legacy" if loss.ip in lives.hosts else "target"
         return f"{sort}-failing", f"{sort}/{loss.ip or loss.server}"
-    if not logged:  # no log of the load balancer: the timeline alone must do
+    if not logged:  # the timeline alone must do; what a log that is there does not have, never came to a pod
         for one in lives.pods.values():
             if _leaving(one, loss.at_ns) and not loss.verb.startswith("not sent"):
                 return "pod-leaving", f"pod/{one.name}"

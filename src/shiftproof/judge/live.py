@@ -1,8 +1,9 @@
 """The judge that looks on while the run goes, so that a clear FAIL stops it early.
 
-It applies the same tests, with the same share of alpha, as the judges at the end; they are anytime-valid, so looking
-after every batch costs nothing. It only ever decides FAIL: a PASS needs the whole history. Sides of a pair may arrive
-in any order, and late.
+It applies the same tests, with the same share of alpha, as the judges at the end; the sequential ones may be looked at
+after every batch at no cost. What the counting rule of graceful actions costs when it is looked at as often is measured
+(docs/STATISTICS.md). It only ever decides FAIL: a PASS needs the whole history. Sides of a pair may arrive in any
+order, and late.
 """
 
 from __future__ import annotations
@@ -32,16 +33,16 @@ LOSING_REPEATS = 2
 _NOISE_P = 0.01
 
 
-def recurring_loss(losses: Sequence[int], pairs: int, control_only: int, all_pairs: int) -> bool:
+def recurring_loss(losses: Sequence[int], pairs: int, legacy_only: int, all_pairs: int) -> bool:
     """The counting rule of graceful actions: two repeats lost a request.
 
-    losses: attributed failures of each repeat; pairs: of all these repeats. control_only, all_pairs: what the control
-    lost alone over the run so far, which measures the noise that both sides have. If there is any, the losses must
-    also exceed it (exact conditional test at 1%): noise alone is no statement about the action.
+    losses: attributed failures of each repeat; pairs: of all these repeats. legacy_only, all_pairs: what legacy lost
+    alone over the run so far, which measures the noise that both sides have. If there is any, the losses must also
+    exceed it (exact conditional test at 1%): noise alone is no statement about the action.
     """
     if sum(1 for lost in losses if lost) < LOSING_REPEATS:
         return False
-    return control_only == 0 or excess_p(sum(losses), pairs, control_only, all_pairs, 1.0) <= _NOISE_P
+    return legacy_only == 0 or excess_p(sum(losses), pairs, legacy_only, all_pairs, 1.0) <= _NOISE_P
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +65,17 @@ class _Tally:
     start_ns: int
     budget: Budget | None = None
     end_ns: int | None = None
-    action_ns: int | None = None
     pairs: int = 0
     attributed: int = 0
     control_only: int = 0
+    legacy_only: int = 0
     both_failed: int = 0
-    tested: list[int] = field(default_factory=lambda: [0, 0])  # treatment-only, control-only, less budget windows
-    lost_in_window: list[int] = field(default_factory=list)  # sending times
+    tested: list[int] = field(default_factory=lambda: [0, 0])  # treatment-only, control-only; not of crashes
+    lost: list[int] = field(default_factory=list)  # sending times, of crashes alone
     slow: SlowPhase | None = None
 
     def count(self) -> PhaseCount:
         return PhaseCount(self.name, self.repeat, self.pairs, self.attributed, self.control_only, self.both_failed)
-
-    def in_window(self, intended_ns: int, ended_ns: int) -> bool:
-        """Within what the budget of a crash covers; all of the phase until we know when its fault began."""
-        if self.budget is None:
-            return False
-        if self.action_ns is None:
-            return True
-        return ended_ns >= self.action_ns and intended_ns < self.action_ns + self.budget.recover_s * 1e9
 
 
 @dataclass(slots=True)
@@ -132,11 +125,6 @@ class LiveJudge:
         slow = self._latency.starts(name, kind, start_ns)
         budget = budget if kind is PhaseKind.CRASH else None
         self._tallies.append(_Tally(name, kind, repeat, start_ns, budget, slow=slow))
-
-    def action_starts(self, t_ns: int) -> None:
-        """The fault or action of the present phase begins: a crash's budget counts from here."""
-        if self._tallies:
-            self._tallies[-1].action_ns = t_ns
 
     def phase_ends(self, t_ns: int) -> None:
         """Ends the present phase; safe when none is open."""
@@ -201,7 +189,7 @@ class LiveJudge:
         if not {Side.LEGACY, Side.CLUSTER, treatment} <= sides.keys():
             return None
         del self._pending[pair]
-        ok, sent_ns, ended_ns = sides[treatment]
+        ok, sent_ns, _ = sides[treatment]
         pinned = (sides[Side.LEGACY][0], sides[Side.CLUSTER][0])
         triple = treatment is Side.WEIGHTED
         control_ok = any(pinned) if triple else pinned[0]
@@ -210,10 +198,12 @@ class LiveJudge:
         tally.pairs += 1
         tally.attributed += attributed
         tally.control_only += control_only
+        tally.legacy_only += pinned == (False, True)
         tally.both_failed += not ok and not control_ok
-        if tally.in_window(pending.intended_ns, ended_ns):
+        if tally.budget is not None:
+            # When its fault began is known at its end only: what the budget does not cover is judged then.
             if attributed:
-                tally.lost_in_window.append(sent_ns)
+                tally.lost.append(sent_ns)
         else:
             tally.tested[0] += attributed
             tally.tested[1] += control_only
@@ -241,7 +231,7 @@ class LiveJudge:
         if not recurring_loss(
             [other.attributed for other in repeats],
             sum(other.pairs for other in repeats),
-            sum(other.control_only for other in everything),
+            sum(other.legacy_only for other in everything),
             sum(other.pairs for other in everything),
         ):
             return None
@@ -252,22 +242,22 @@ class LiveJudge:
 
     def _lost_by_change(self, tally: _Tally) -> Finding | None:
         everything = (*self._tallies, self._between)
-        control_only, all_pairs = sum(t.control_only for t in everything), sum(t.pairs for t in everything)
+        legacy_only, all_pairs = sum(t.legacy_only for t in everything), sum(t.pairs for t in everything)
         rate = self._objectives.availability.unacceptable
-        if not loses_by_change(tally.attributed, tally.pairs, control_only, all_pairs, rate, self._alpha_share):
+        if not loses_by_change(tally.attributed, tally.pairs, legacy_only, all_pairs, rate, self._alpha_share):
             return None
         reason = f"{tally.name}: {tally.attributed:,} of {tally.pairs:,} pairs failed on the new side alone."
         return self._fail("availability", tally, reason)
 
     def _over_budget(self, tally: _Tally) -> Finding | None:
         budget = tally.budget
-        lost = len(tally.lost_in_window)
+        lost = len(tally.lost)
         if budget is None or lost < MIN_ERRORS:
             return None
         if lost > budget.lost_requests:
             reason = f"{tally.name}: {lost:,} requests lost already, the budget is {budget.lost_requests:,}."
             return self._fail("outage", tally, reason)
-        sent = np.sort(np.array(tally.lost_in_window, dtype=np.int64))
+        sent = np.sort(np.array(tally.lost, dtype=np.int64))
         runs = np.split(sent, np.flatnonzero(np.diff(sent) >= JOIN_NS) + 1)
         longest_ms = max(float(run[-1] - run[0]) for run in runs) / 1e6
         if longest_ms > budget.outage_ms:

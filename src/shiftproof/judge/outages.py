@@ -66,9 +66,13 @@ class OutageSpan:
         return Outage(phase, self.start_ms, self.duration_ms, self.error_ms, self.requests, self.failed_share)
 
 
-def find_outages(pairs: Pairs, *, started_ns: int) -> tuple[OutageSpan, ...]:
-    """All outages by time. Linear, but for sorting by sending time (almost sorted already)."""
-    failed = np.flatnonzero(pairs.attributed)
+def find_outages(pairs: Pairs, *, started_ns: int, rows: Ints | None = None) -> tuple[OutageSpan, ...]:
+    """All outages by time. Linear, but for sorting by sending time (almost sorted already).
+
+    rows: of the failures to join, all attributed ones by default. A claim about a phase joins those of the phase alone:
+    a stray failure just before it must not carry what follows out of what the phase is held to.
+    """
+    failed = np.flatnonzero(pairs.attributed) if rows is None else rows
     if not len(failed):
         return ()
     failed = failed[np.argsort(pairs.treatment_sent_ns[failed], kind="stable")]

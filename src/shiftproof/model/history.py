@@ -145,7 +145,8 @@ class CustomersReport:
 class History:
     """All that the judges may look at. `events` is sorted by intended time (EVENT_DTYPE).
 
-    operations and servers: names by the indices used in events. probes: by their start.
+    operations and servers: names by the indices used in events. probes: by their start. logged: the load balancer keeps
+    a log that could be read, so a failed request without a record there never came to it.
     """
 
     started_ns: int
@@ -155,6 +156,7 @@ class History:
     servers: tuple[str, ...] = ("",)
     timeline: tuple[Happening, ...] = ()
     lb_records: tuple[LbRecord, ...] = ()
+    logged: bool = False
     load: LoadReport | None = None
     customers: CustomersReport | None = None
     probes: tuple[ProbeRecord, ...] = ()

@@ -17,16 +17,19 @@ from shiftproof.judge.case import Case
 from shiftproof.judge.claims.common import (
     GRACEFUL,
     Repeat,
+    between_phases,
     budget_window,
     by_change,
     culprits_of,
     effect_problem,
     in_window,
     losing,
+    noise,
     recurs,
     repeat_of,
     told,
 )
+from shiftproof.judge.live import recurring_loss
 from shiftproof.judge.pairing import Bools, Ints
 from shiftproof.judge.registry import claim
 from shiftproof.judge.sequential import (
@@ -61,20 +64,11 @@ def judge(case: Case) -> Iterable[Finding]:
         yield _elsewhere(case, phase.name, rows, in_budget=int((~outside).sum()), kind=phase.kind)
         if phase.kind is not PhaseKind.STEADY:
             yield from _shared_cause(case, phase.name, [repeat_of(case, index, phase)])
-    between = _between(case)
+    between = between_phases(case)
     if case.pairs.attributed[between].any():
         yield _elsewhere(case, "between phases", between, in_budget=0, kind=PhaseKind.STEADY)
     yield from _control(case)
     yield _pooled(case)
-
-
-def _between(case: Case) -> Ints:
-    """Rows outside all phases. A decided FAIL closes its phase at once: what follows it is the same incident."""
-    outside = case.pairs.phase < 0
-    ends = [phase.end_ns for phase in case.history.phases if phase.name in {found.phase for found in case.decided}]
-    if ends:
-        outside &= case.pairs.intended_ns < max(ends)
-    return np.flatnonzero(outside)
 
 
 def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
@@ -157,17 +151,26 @@ def _elsewhere(case: Case, name: str, rows: Ints, in_budget: int, kind: PhaseKin
 
 
 def _pinned(case: Case, name: str, repeats: list[Repeat]) -> Iterator[Finding]:
-    """In triples the two pinned sides are still a pair: `cluster` must not fail alone there either."""
-    rows = np.concatenate([np.arange(s.start, s.stop) for s in (case.pairs.rows(r.index) for r in repeats)])
-    rows = rows[case.pairs.triple[rows]]
-    treatment, control = case.pairs.pinned_attributed[rows], case.pairs.pinned_control_only[rows]
-    crossing = mcnemar(treatment, control, case.alpha_share)
-    if crossing.reached:
-        t, c = int(treatment.sum()), int(control.sum())
-        reason = (
-            f"the cluster side by itself failed {t:,} of {len(rows):,} while legacy did not (the other way: {c:,})."
-        )
-        yield Finding(_NAME, name, Verdict.FAIL, reason, {"pairs": len(rows), "pinned_attributed": t})
+    """In triples the two pinned sides are still a pair, and the weights may send little to the cluster: what fails
+    there is held to the same rule, whether the weights chose it or not.
+    """
+    rows = [np.arange(s.start, s.stop)[case.pairs.triple[s]] for s in (case.pairs.rows(r.index) for r in repeats)]
+    lost = [int(case.pairs.pinned_attributed[one].sum()) for one in rows]
+    if not sum(lost):
+        return
+    together = np.concatenate(rows)
+    treatment, control = case.pairs.pinned_attributed[together], case.pairs.pinned_control_only[together]
+    sure = recurring_loss(lost, len(together), *noise(case)) or mcnemar(treatment, control, case.alpha_share).reached
+    each = f"in {count(sum(1 for one in lost if one), 'repeat')} of {len(lost)}"
+    reason = (
+        f"the cluster side by itself failed {sum(lost):,} of {len(together):,} while legacy did not, {each} (the other"
+        f" way: {int(control.sum()):,})"
+    )
+    data = {"pairs": len(together), "pinned_attributed": sum(lost)}
+    if sure:
+        yield Finding(_NAME, name, Verdict.FAIL, f"{reason}.", data)
+    else:
+        yield Finding(_NAME, name, Verdict.INCONCLUSIVE, f"{reason}: it may be chance.", data)
 
 
 def _shared_cause(case: Case, name: str, repeats: list[Repeat]) -> Iterator[Finding]:
@@ -216,10 +219,10 @@ def _control(case: Case) -> Iterator[Finding]:
 
 
 def _pooled(case: Case) -> Finding:
-    """The rate that this run rules out, over all graceful pairs."""
+    """The rate that this run rules out, over all graceful pairs; of a triple, a loss of either treatment counts."""
     in_graceful = np.array([phase.kind.graceful for phase in case.history.phases] + [False], dtype=np.bool_)
     rows: Bools = in_graceful[case.pairs.phase] & case.pairs.complete
-    n, k = int(rows.sum()), int((rows & case.pairs.attributed).sum())
+    n, k = int(rows.sum()), int((rows & (case.pairs.attributed | case.pairs.pinned_attributed)).sum())
     upper = ruled_out_rate(n, k, case.confidence)
     data = {"graceful_pairs": n, "attributed": k, "ruled_out_rate": upper, "confidence": case.confidence}
     if upper <= case.ruled_out_rate:

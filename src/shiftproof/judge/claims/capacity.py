@@ -66,16 +66,24 @@ class _Load:
 
 @claim(_NAME)
 def judge(case: Case) -> Iterable[Finding]:
-    """One finding for each phase in which a side had to carry a part of the peak."""
-    shown = False
+    """One finding for each phase in which a side had to carry a part of the peak, and one for a side that never had."""
+    shown = set()
     for _, phase in case.phases():
         peak = phase.facts.get("peak")
         if isinstance(peak, Mapping) and _counts(phase):
-            shown = True
+            shown.add((peak.get("side"), phase.kind is PhaseKind.CRASH))
             yield _one(case, phase, peak)
     if not shown:
         reason = "no load was raised to a declared peak (load.peak_per_s), so nobody knows what the old side can take."
         yield Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason)
+        return
+    if ("legacy", False) not in shown:
+        reason = "no load was raised on the legacy side, so nobody knows whether it can take everything back."
+        yield Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason)
+    if ("cluster", True) not in shown:
+        reason = "no node was taken away under the step's share of the peak, so nobody knows what is left then."
+        hint = "name an experiment that takes a node in the service's experiments, e.g. node-loss"
+        yield Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason, {"hint": hint})
 
 
 def _counts(phase: Phase) -> bool:

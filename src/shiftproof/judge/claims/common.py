@@ -13,6 +13,7 @@ from shiftproof.judge.change import loses_by_change
 from shiftproof.judge.culprit import Culprit, find_culprits, main_culprit
 from shiftproof.judge.live import recurring_loss
 from shiftproof.judge.lives import fault_begins
+from shiftproof.judge.outages import OutageSpan, find_outages
 from shiftproof.judge.pairing import Bools, Ints
 from shiftproof.judge.sequential import Crossing, mcnemar
 from shiftproof.model.history import Phase, PhaseKind
@@ -54,26 +55,42 @@ def repeat_of(case: Case, index: int, phase: Phase) -> Repeat:
     )
 
 
+def outages_in(case: Case, rows: Ints) -> tuple[OutageSpan, ...]:
+    """The outages that the failures in `rows` make by themselves."""
+    return find_outages(case.pairs, started_ns=case.history.started_ns, rows=rows)
+
+
+def between_phases(case: Case) -> Ints:
+    """Rows outside all phases. A decided FAIL closes its phase at once: what follows it is the same incident."""
+    outside = case.pairs.phase < 0
+    ends = [phase.end_ns for phase in case.history.phases if phase.name in {found.phase for found in case.decided}]
+    if ends:
+        outside &= case.pairs.intended_ns < max(ends)
+    return np.flatnonzero(outside)
+
+
 def losing(repeats: Sequence[Repeat]) -> list[Repeat]:
     """Those that lost a request."""
     return [repeat for repeat in repeats if repeat.attributed]
 
 
 def recurs(case: Case, repeats: Sequence[Repeat]) -> bool:
-    """Two of the three lost a request, and more than the noise that the control alone shows over the run."""
-    return recurring_loss(
-        [repeat.attributed for repeat in repeats],
-        sum(repeat.pairs for repeat in repeats),
-        int(case.pairs.control_only.sum()),
-        int(case.pairs.complete.sum()),
-    )
+    """Two of the three lost a request, and more than the noise that legacy alone shows over the run."""
+    return recurring_loss([repeat.attributed for repeat in repeats], sum(r.pairs for r in repeats), *noise(case))
+
+
+def noise(case: Case) -> tuple[int, int]:
+    """(pairs in which legacy alone failed, of all complete ones): what chance does to a side that nothing is done to.
+
+    In a triple, too: that the cluster fails where legacy does not is no noise, and must not weigh against itself.
+    """
+    return int(case.pairs.pinned_control_only.sum()), int(case.pairs.complete.sum())
 
 
 def by_change(case: Case, lost: int, pairs: int) -> bool:
     """What was lost where our own load changed is more than the unacceptable rate and more than noise."""
-    control_only, all_pairs = int(case.pairs.control_only.sum()), int(case.pairs.complete.sum())
     rate = case.objectives.availability.unacceptable
-    return loses_by_change(lost, pairs, control_only, all_pairs, rate, case.alpha_share)
+    return loses_by_change(lost, pairs, *noise(case), rate, case.alpha_share)
 
 
 def culprits_of(case: Case, rows: Sequence[int] | Ints) -> tuple[Culprit, ...]:

@@ -6,7 +6,7 @@ INCONCLUSIVE when the limit lies within the bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -14,17 +14,20 @@ from shiftproof.judge.case import Case
 from shiftproof.judge.claims.common import (
     GRACEFUL,
     Repeat,
+    between_phases,
     budget_window,
     by_change,
     culprits_of,
     effect_problem,
     in_window,
+    outages_in,
     recurs,
     repeat_of,
     told,
 )
 from shiftproof.judge.live import LOSING_REPEATS
 from shiftproof.judge.outages import OutageSpan
+from shiftproof.judge.pairing import Ints
 from shiftproof.judge.registry import claim
 from shiftproof.judge.sequential import MIN_ERRORS
 from shiftproof.judge.words import count, length, percent
@@ -42,9 +45,11 @@ def judge(case: Case) -> Iterable[Finding]:
     for index, phase in case.phases(PhaseKind.CRASH):
         yield from _crash(case, index, phase)
     for index, phase in case.phases(PhaseKind.STEADY, PhaseKind.LOAD):
-        yield from _uncalled(
-            case, phase.name, [s for s in case.outages if s.phase == index], repeat_of(case, index, phase)
-        )
+        repeat = repeat_of(case, index, phase)
+        changed = phase.kind is PhaseKind.LOAD and by_change(case, repeat.attributed, repeat.pairs)
+        yield from _uncalled(case, phase.name, repeat.rows, sure=changed or repeat.crossing.reached)
+    between = between_phases(case)
+    yield from _uncalled(case, "between phases", between[case.pairs.attributed[between]], sure=False)
 
 
 def described(span: OutageSpan) -> str:
@@ -55,7 +60,7 @@ def described(span: OutageSpan) -> str:
 
 def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
     limit_ms = case.objectives.outage_ms
-    spans = [span for span in case.outages if span.phase in {repeat.index for repeat in repeats}]
+    spans = [span for repeat in repeats for span in outages_in(case, repeat.rows)]
     data = _figures(spans) | {"limit_ms": limit_ms, "repeats": len(repeats)}
     too_long = [span for span in spans if span.least_ms > limit_ms]
     if too_long:
@@ -86,19 +91,14 @@ def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
 
 def _crash(case: Case, index: int, phase: Phase) -> Iterator[Finding]:
     window, budget = budget_window(case, phase), phase.budget
-    mine = [span for span in case.outages if span.phase == index]
     if budget is None or window is None:
         yield Finding(_NAME, phase.name, Verdict.INCONCLUSIVE, "the experiment's file has no budget to hold it to.")
         return
     rows = case.pairs.rows(index)
     covered = in_window(case, rows, window)
-    lost = np.flatnonzero(case.pairs.attributed[rows] & covered) + rows.start
-    within = [
-        s
-        for s in mine
-        if int(case.pairs.treatment_ended_ns[list(s.rows)].max()) >= window[0] and s.first_ns < window[1]
-    ]
-    finding = _within_budget(phase, budget, within, len(lost))
+    attributed = case.pairs.attributed[rows]
+    lost, beyond = (np.flatnonzero(attributed & which) + rows.start for which in (covered, ~covered))
+    finding = _within_budget(phase, budget, outages_in(case, lost), len(lost))
     problem = effect_problem(phase)
     if problem is not None and finding.verdict is not Verdict.FAIL:
         finding = Finding(_NAME, phase.name, Verdict.INCONCLUSIVE, f"{problem}.", finding.data)
@@ -110,10 +110,10 @@ def _crash(case: Case, index: int, phase: Phase) -> Iterator[Finding]:
             _NAME, phase.name, finding.verdict, finding.reason, {**told(culprits_of(case, lost)), **finding.data}
         )
     yield finding
-    yield from _uncalled(case, phase.name, [s for s in mine if s not in within], repeat_of(case, index, phase))
+    yield from _uncalled(case, phase.name, beyond, sure=False)
 
 
-def _within_budget(phase: Phase, budget: Budget, spans: list[OutageSpan], lost: int) -> Finding:
+def _within_budget(phase: Phase, budget: Budget, spans: Sequence[OutageSpan], lost: int) -> Finding:
     data = _figures(spans) | {
         "lost_requests": lost,
         "budget_outage_ms": budget.outage_ms,
@@ -133,20 +133,22 @@ def _within_budget(phase: Phase, budget: Budget, spans: list[OutageSpan], lost: 
     return Finding(_NAME, phase.name, Verdict.PASS, f"{said}.", data)
 
 
-def _uncalled(case: Case, name: str, spans: list[OutageSpan], repeat: Repeat) -> Iterator[Finding]:
-    """Outages where nothing of ours explains them. A lone failure is left to the availability claim."""
+def _uncalled(case: Case, name: str, lost: Ints, *, sure: bool) -> Iterator[Finding]:
+    """Outages where nothing of ours explains them. A lone failure is left to the availability claim.
+
+    lost: rows of failures. sure: that these are more than chance is proven; else the availability claim says so.
+    """
+    spans = outages_in(case, lost)
     long = [s for s in spans if s.requests >= MIN_ERRORS and s.least_ms > case.objectives.outage_ms]
     if not long:
         return
     worst = max(long, key=lambda span: span.least_ms)
-    changed = repeat.phase.kind is PhaseKind.LOAD and by_change(case, repeat.attributed, repeat.pairs)
-    sure = changed or (repeat.crossing.reached and not repeat.phase.budget)
     verdict = Verdict.FAIL if sure else Verdict.INCONCLUSIVE
     reason = f"an outage of {described(worst)} that no action of ours explains."
     yield Finding(_NAME, name, verdict, reason, _figures(long) | told(culprits_of(case, worst.rows)))
 
 
-def _figures(spans: list[OutageSpan]) -> dict[str, object]:
+def _figures(spans: Sequence[OutageSpan]) -> dict[str, object]:
     if not spans:
         return {"outages": 0}
     worst = max(spans, key=lambda span: span.most_ms)
