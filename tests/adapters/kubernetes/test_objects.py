@@ -160,7 +160,7 @@ def test_a_field_that_cannot_be_changed_back_makes_the_object_anew(objects: Obje
 def test_the_way_back_goes_through_the_journals_payload(objects: Objects, namespace: str) -> None:
     ref = secret(objects, namespace)
     payload = undo_payload("lab", ref, objects.read(ref))
-    assert set(payload) == {"target", "api_version", "kind", "namespace", "name", "before"}
+    assert set(payload) == {"target", "api_version", "kind", "namespace", "name", "before", "uid"}
     assert "resourceVersion" not in payload["before"]["metadata"]
     objects.patch(ref, "json", [{"op": "remove", "path": "/data/two"}])
     restore_with(objects, payload)
@@ -273,3 +273,21 @@ def test_settling_is_in_words(api: Api, objects: Objects, deployment: ObjectRef)
 )
 def test_counts(kind: str, spec: dict[str, Any], status: dict[str, Any], problem: str | None) -> None:
     assert counts_problem(kind, {"spec": spec, "status": status}) == problem
+
+
+def test_what_has_a_controller_is_put_back_as_long_as_it_is_that_one(objects: Objects, namespace: str) -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "uid": "u", "controller": True}
+    ref = objects.locate("ConfigMap", "owned", namespace)
+    manifest = {"metadata": {"name": "owned", "ownerReferences": [owner]}, "data": {"a": "1"}}
+    payload = undo_payload("lab", ref, objects.create(ref, manifest))
+    objects.patch(ref, "merge", {"data": {"a": "2"}, "metadata": {"labels": {"b": "c"}}})
+    restore_with(objects, payload)
+    after = read(objects, ref)
+    assert (after["data"], after["metadata"].get("labels")) == ({"a": "1"}, None)
+
+    objects.delete(ref)
+    restore_with(objects, payload)
+    assert objects.read(ref) is None, "its controller makes a new one"
+    objects.create(ref, {**manifest, "data": {"a": "3"}})
+    restore_with(objects, payload)
+    assert read(objects, ref)["data"] == {"a": "3"}, "which is left as it is"

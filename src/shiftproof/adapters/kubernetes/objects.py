@@ -86,16 +86,19 @@ class Objects:
                 raise
         self._await_gone(ref, live)
 
-    def restore(self, ref: ObjectRef, before: Mapping[str, Any] | None) -> None:
+    def restore(self, ref: ObjectRef, before: Mapping[str, Any] | None, uid: str | None = None) -> None:
         """Make it as it was (None: not there), and look at it again. Idempotent; raises UndoError.
+
+        uid: which one was recorded. Where a controller owns it, only that very one is put back: once it is gone, its
+        controller has made another, and ours would be one too many.
 
         Does not wait for a workload to settle: what it waits for may be another object that is yet to be put back.
         """
         if before is None:
             self.delete(ref)
             return
-        if _has_controller(before):
-            return  # its controller makes a new one, and ours would be one too many
+        if _has_controller(before) and not self._is_there(ref, uid):
+            return
         scaled = self._is_scaled(ref)
         self._put_back(ref, before, scaled)
         self._await(lambda: self._difference(ref, before, scaled), GONE_WITHIN_S)
@@ -107,6 +110,11 @@ class Objects:
     def unsettled(self, ref: ObjectRef) -> Unsettled | None:
         """What is still missing until a workload has settled; None when nothing is, or it is no workload."""
         return unsettled(self._api, ref.kind, self.read(ref))
+
+    def _is_there(self, ref: ObjectRef, uid: str | None) -> bool:
+        """That very object, and to stay."""
+        metadata = (self.read(ref) or {}).get("metadata", {})
+        return uid is not None and metadata.get("uid") == uid and "deletionTimestamp" not in metadata
 
     # --- putting back -------------------------------------------------------------------------------------------
 
@@ -186,6 +194,7 @@ def undo_payload(target: str, ref: ObjectRef, before: Mapping[str, Any] | None) 
         "namespace": ref.namespace,
         "name": ref.name,
         "before": cleaned(before) if before is not None else None,
+        "uid": before["metadata"].get("uid") if before is not None else None,
     }
 
 
@@ -200,7 +209,7 @@ def restore_object(payload: Mapping[str, Any]) -> None:
 def restore_with(objects: Objects, payload: Mapping[str, Any]) -> None:
     """`restore_object` over a connection that is there already."""
     ref = objects.locate(payload["kind"], payload["name"], payload["namespace"] or "", payload["api_version"])
-    objects.restore(ref, payload["before"])
+    objects.restore(ref, payload["before"], payload.get("uid"))
 
 
 def _query(dry_run: bool) -> dict[str, str]:
