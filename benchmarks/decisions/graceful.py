@@ -89,12 +89,12 @@ def noise(depth: Depth, rate: float, runs: int, rng: np.random.Generator) -> dic
     found = []
     for _ in range(runs):
         failed = (rng.choice(total, rng.binomial(total, rate), replace=False, shuffle=False) for _ in range(3))
-        found.append(_judged(phases, *(set(one.tolist()) for one in failed)))
+        found.append(judged(phases, *(set(one.tolist()) for one in failed)))
     fail, once, clean = (float(np.mean([getattr(one, what) for one in found])) for what in ("live", "once", "clean"))
     return {"rate": rate, "fail": fail, "fail_once": once, "pass": clean, "inconclusive": 1 - clean - fail}
 
 
-def _judged(phases: tuple[Span, ...], legacy: set[int], cluster: set[int], weighted: set[int]) -> Wrong:
+def judged(phases: tuple[Span, ...], legacy: set[int], cluster: set[int], weighted: set[int]) -> Wrong:
     """What the rule says of a run in which just these pairs failed on each side."""
     control = sorted(legacy - cluster)
     total, live, once, clean = phases[-1].end, False, False, True

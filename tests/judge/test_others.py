@@ -62,6 +62,16 @@ def test_compressed_fits_all_that_a_rule_can_need_into_the_traffic() -> None:
     assert flagger.decided_after_s == pytest.approx(50, abs=0.5)
 
 
+def test_the_first_measurement_is_made_after_one_whole_interval() -> None:
+    """At once, as Argo Rollouts does without initialDelay, there is no request to see: it would fail whatever comes."""
+    history = steady(310, pairs_per_s=5).fail(Side.CLUSTER, "steady", after_s=0, seconds=59).build()
+    found = said(history, "argo-rollouts", DOCUMENTED)
+    assert (found.verdict, found.decided_after_s) == ("FAIL", 60)
+    assert "0 s to 60 s" in found.reason
+    early = said(steady(299, pairs_per_s=5).build(), "argo-rollouts", DOCUMENTED)
+    assert (early.verdict, early.decided_after_s) == ("INCONCLUSIVE", None)
+
+
 def test_long_traffic_is_never_stretched() -> None:
     history = steady(310, pairs_per_s=5).build()
     for variant in (DOCUMENTED, COMPRESSED):

@@ -16,6 +16,11 @@ Flagger (fluxcd/flagger, docs/gitbook/usage/how-it-works.md, the first example):
     so ten good checks (maxWeight / stepWeight) promote and ten failed ones, in any order, roll back; a failed check
     only halts. A check without a value fails (issue 1035).
 
+When a rule first measures, read in its favour: one interval after the start, so that each measurement sees a whole
+interval. Flagger's ticker does so by itself. Argo Rollouts does when the metric has `initialDelay` ("Delay Analysis
+Runs" in the same document), which its example does not set: it then measures at once, when no request has ended yet
+(NaN, which failureLimit 0 does not forgive), and what has `count: 5, interval: 60s` ends after 240 s instead of 300.
+
 What these metrics see of a request, read in their favour wherever the documents leave a choice:
 - the treatment's requests: `cluster`, and where a triple was sent (shift, rollback) its `weighted` one instead, in the
   interval in which they ended, as a Prometheus counter is written with the answer;
