@@ -20,6 +20,7 @@ from fakes.world import World
 from shiftproof.errors import FaultError, LoadError, MeasureError
 from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import CustomersReport, LoadReport
+from shiftproof.model.probe import ProbeKind, ProbeRecord
 from shiftproof.ports import Rollout, Weights
 
 S = 1_000_000_000
@@ -186,6 +187,56 @@ LOAD = {
 }
 
 
+# --- the probes ------------------------------------------------------------------------------------------------------
+
+
+def probes(change: Callable[[ProbeRecord], ProbeRecord]) -> Callable[[World], None]:
+    """Conversations that are not what they should be."""
+    return lambda world: setattr(world.running, "probe", change)
+
+
+def void(why: str, every: int = 1) -> Callable[[ProbeRecord], ProbeRecord]:
+    """Each so many-th conversation of a kind says nothing."""
+
+    def change(record: ProbeRecord) -> ProbeRecord:
+        number, kind = record.number, record.kind
+        meant = number // 2 % every == 0
+        return ProbeRecord(number, kind, record.start_ns, record.end_ns, void=why) if meant else record
+
+    return change
+
+
+def never_by_the_weights(record: ProbeRecord) -> ProbeRecord:
+    return replace(record, way=record.way and "to legacy, then to cluster")
+
+
+def nobody_can_tell(record: ProbeRecord) -> ProbeRecord:
+    return replace(record, applied=None, control_applied=None)
+
+
+def of_one_kind(kind: ProbeKind) -> Callable[[ProbeRecord], ProbeRecord]:
+    """The others all say nothing."""
+    return lambda record: record if record.kind is kind else void("timeout")(record)
+
+
+def from_another_clock(record: ProbeRecord) -> ProbeRecord:
+    return replace(record, start_ns=record.start_ns + 9 * S, end_ns=record.end_ns + 9 * S)
+
+
+PROBES = {
+    "all-void": Fault(probes(void("timeout")), "were void: timeout"),
+    "one-kind-void": Fault(probes(of_one_kind(ProbeKind.PARITY)), "were void: timeout"),
+    "other-kind-void": Fault(probes(of_one_kind(ProbeKind.DUPLICATE)), "were void: timeout"),
+    "our-own-fault": Fault(probes(void("our own fault: KeyError", every=50)), "a fault of our own"),
+    "none-by-the-weights": Fault(probes(never_by_the_weights), "none of them by the weights that moved"),
+    "nobody-can-tell": Fault(probes(nobody_can_tell), "nobody could tell"),
+    "another-clock": Fault(probes(from_another_clock), "its clock is not the run's"),
+    "operation-left-out": Fault(
+        probes(lambda record: replace(record, operations=())), "nothing is known of its answers"
+    ),
+}
+
+
 # --- what the gate does, and whether it was done ---------------------------------------------------------------------
 
 
@@ -328,7 +379,7 @@ WATCHERS = {
     "customers-not-started": Fault(customers_not_started, "no request was recorded"),
 }
 
-FAULTS = {**LOAD, **ACTIONS, **WATCHERS}
+FAULTS = {**LOAD, **PROBES, **ACTIONS, **WATCHERS}
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)

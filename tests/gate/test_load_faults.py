@@ -148,6 +148,34 @@ def test_a_record_that_is_taken_away(loaded_gate: Gate, world: LoadedWorld) -> N
     shut(loaded_gate(), "are gone")
 
 
+def probes_path(load: RunningLocust) -> Path:
+    """Once some conversations are in it."""
+    path = load.events_path.with_name("probes-pairs.jsonl")
+    wait_until(lambda: path.exists() and path.read_bytes().count(b"\n") > 5)
+    return path
+
+
+def test_a_record_of_the_probes_that_is_taken_away(loaded_gate: Gate, world: LoadedWorld) -> None:
+    world.when_rolling(lambda load: probes_path(load).unlink())
+    shut(loaded_gate(), "probes are missing from the record")
+
+
+def test_a_record_of_the_probes_that_is_emptied(loaded_gate: Gate, world: LoadedWorld) -> None:
+    world.when_rolling(lambda load: os.truncate(probes_path(load), 0))
+    shut(loaded_gate(), "the record")
+
+
+def test_a_record_of_the_probes_that_is_cut_off(loaded_gate: Gate, world: LoadedWorld) -> None:
+    """In the midst of a line: what is written next makes it one that is none."""
+
+    def cut(load: RunningLocust) -> None:
+        path = probes_path(load)
+        os.truncate(path, path.stat().st_size - 40)
+
+    world.when_rolling(cut)
+    shut(loaded_gate(), "the record")
+
+
 def test_names_of_servers_that_are_taken_away(loaded_gate: Gate, world: LoadedWorld, tmp_path: Path) -> None:
     world.when_rolling(lambda load: (tmp_path / "run" / "servers-pairs.txt").unlink())
     shut(loaded_gate(), "a server without a name")
