@@ -11,6 +11,7 @@ from servers.postgres import PostgresServer, postgres_server
 
 from shiftproof.adapters import postgres
 from shiftproof.adapters.postgres import Place
+from shiftproof.adapters.postgres_shape import shape
 from shiftproof.errors import SetupError, UserError
 
 pytestmark = pytest.mark.component
@@ -154,3 +155,40 @@ def test_a_role_that_sessions_take_on_can_be_taken_back(place: Place, server: Po
     postgres.make(place, "ALTER DATABASE shop SET role = nobody", "m1")
     postgres.unmake(place, "ALTER DATABASE shop RESET role", "m1")
     assert ask(place, "SELECT count(*) FROM pg_db_role_setting") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "undo", "part"),
+    [
+        ("ALTER TABLE t ADD COLUMN c int", "ALTER TABLE t DROP COLUMN c", "table public.t"),
+        ("ALTER TABLE t DROP COLUMN a", "ALTER TABLE t ADD COLUMN a int", "table public.t"),
+        ("ALTER TABLE t ALTER a SET DEFAULT 5", "ALTER TABLE t ALTER a DROP DEFAULT", "table public.t"),
+        ("ALTER TABLE t SET (fillfactor = 10)", "ALTER TABLE t RESET (fillfactor)", "table public.t"),
+        ("CREATE INDEX i ON t (a)", "DROP INDEX i", "index public.i"),
+        ("ALTER TABLE t ADD CONSTRAINT k CHECK (a > 0)", "ALTER TABLE t DROP CONSTRAINT k", "constraint public.k on t"),
+        ("CREATE SEQUENCE s", "DROP SEQUENCE s", "table public.s"),
+        (
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "DROP FUNCTION f",
+            "function public.f()",
+        ),
+        ("REVOKE ALL ON t FROM owner", "GRANT ALL ON t TO owner", "rights on public.t"),
+        ("REVOKE CONNECT ON DATABASE shop FROM PUBLIC", "GRANT CONNECT ON DATABASE shop TO PUBLIC", "rights on itself"),
+        ("ALTER DATABASE shop CONNECTION LIMIT 5", "ALTER DATABASE shop CONNECTION LIMIT -1", "limits"),
+        ("ALTER DATABASE shop SET work_mem = '64kB'", "ALTER DATABASE shop RESET work_mem", "settings"),
+        ("ALTER ROLE owner SET work_mem = '64kB'", "ALTER ROLE owner RESET work_mem", "settings"),
+    ],
+)
+def test_what_a_statement_leaves_behind_shows(place: Place, change: str, undo: str, part: str) -> None:
+    before = shape(place)
+    ask(place, change)
+    after = shape(place)
+    assert part in {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    ask(place, undo)
+    assert shape(place) == before
+
+
+def test_rows_are_no_part_of_it(place: Place) -> None:
+    before = shape(place)
+    ask(place, "INSERT INTO t VALUES (1); ANALYZE t")
+    assert shape(place) == before

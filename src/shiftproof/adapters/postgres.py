@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql as words
@@ -156,6 +156,15 @@ def search_path(where: Place) -> str:
     with _connected(where) as connection:
         row = connection.execute("SHOW search_path").fetchone()
         return str(row[0]) if row else ""
+
+
+def rows(where: Place, *queries: LiteralString) -> list[tuple[Any, ...]]:
+    """What queries of ours find, all together. Raises SetupError."""
+    with _connected(where) as connection:
+        try:
+            return [row for query in queries for row in connection.execute(query).fetchall()]
+        except psycopg.Error as error:
+            raise SetupError(f"the database {where.name} cannot be looked at: {_words(error)}") from error
 
 
 def marks(where: Place) -> frozenset[str]:

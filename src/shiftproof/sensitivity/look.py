@@ -24,7 +24,7 @@ from shiftproof.adapters.kubernetes.digest import digest
 from shiftproof.errors import ServiceFault, SetupError, ShiftproofError
 from shiftproof.gate.clock import RunClock, take_anchor
 from shiftproof.gate.config import find_target, read_platform, service
-from shiftproof.gate.planting import platform_problems
+from shiftproof.gate.planting import database_facts, platform_problems
 from shiftproof.gate.world import enter, scope_of
 from shiftproof.model.event import Side
 from shiftproof.model.platform import Service, Target
@@ -47,6 +47,13 @@ _KINDS = (
     ("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
     ("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
     ("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
+    ("Ingress", "networking.k8s.io/v1", "ingresses"),
+    ("ServiceAccount", None, "serviceaccounts"),
+    ("Role", "rbac.authorization.k8s.io/v1", "roles"),
+    ("RoleBinding", "rbac.authorization.k8s.io/v1", "rolebindings"),
+    ("CronJob", "batch/v1", "cronjobs"),
+    ("Job", "batch/v1", "jobs"),
+    ("TargetGroupBinding", "elbv2.k8s.aws/v1beta1", "targetgroupbindings"),
 )
 
 
@@ -58,6 +65,7 @@ def look(target: Target, moved: Service) -> Look:
         **dict(_objects(kubernetes.Api(client), moved.namespace)),
         **{f"weights of rule {rule}": _percents(weights) for rule, weights in router.all_weights().items()},
         **_lags(target),
+        **database_facts(moved),
     }
     problems = [*_not_undone(), *platform_problems(moved, target), *_nodes(kubernetes.Api(client)), *_targets(router)]
     cluster = kubernetes.KubernetesCluster(
@@ -113,6 +121,10 @@ def _objects(api: kubernetes.Api, namespace: str) -> Iterator[tuple[str, str]]:
     }
     for thing in found:
         name = thing["metadata"]["name"]
+        if thing["kind"] == "Job" and any(
+            owner.get("controller") for owner in thing["metadata"].get("ownerReferences", ())
+        ):
+            continue  # a CronJob makes one when its time has come
         if thing["kind"] == "Secret":
             thing["metadata"] = {**thing["metadata"], "resourceVersion": _salted(thing.get("data") or {})}
         yield f"{thing['kind']} {name}", digest([thing], scaled=name in scaled)[:12]

@@ -4,8 +4,8 @@ Every step is in the undo journal, on disk, before it is made, and is undone thr
 uses: what works after a kill is what works every time. Only in the lab. A verb is a module in `verbs`.
 """
 
-from shiftproof.gate.planting.left import platform_problems
+from shiftproof.gate.planting.left import database_facts, platform_problems
 from shiftproof.gate.planting.planting import Planting, planted, refuse_elsewhere
 from shiftproof.gate.planting.reading import read_defect
 
-__all__ = ["Planting", "planted", "platform_problems", "read_defect", "refuse_elsewhere"]
+__all__ = ["Planting", "database_facts", "planted", "platform_problems", "read_defect", "refuse_elsewhere"]

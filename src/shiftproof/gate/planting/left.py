@@ -36,6 +36,15 @@ def platform_problems(service: Service, target: Target, control: LabControl | No
     return (*found, *_statements(service, asked), *_router(service, target))
 
 
+def database_facts(service: Service, control: LabControl | None = None) -> dict[str, str]:
+    """Digests of what the service's database looks like, for whoever looked before. Raises SetupError."""
+    from shiftproof.adapters.postgres import Place
+    from shiftproof.adapters.postgres_shape import shape
+
+    found = shape(Place.of((control or LabControl()).database(service.name)))
+    return {f"the database's {name}": digest for name, digest in found.items()}
+
+
 def _statements(service: Service, control: LabControl) -> Iterator[str]:
     from shiftproof.adapters import postgres  # 0.2 s of imports
 

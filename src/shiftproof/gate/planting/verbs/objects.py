@@ -25,8 +25,7 @@ WITHOUT_EFFECT: Mapping[str, str] = {
         "e.g. network: {deny: {from: cluster, to: database}}"
     ),
     "Ingress": (
-        "nothing in the lab follows an Ingress, so no defect would be planted: use router, or patch the Service or the "
-        "TargetGroupBinding"
+        "nothing in the lab follows an Ingress, so no defect would be planted: use router, or patch the Service"
     ),
 }
 
