@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from fakes.gates import Gate, shut
-from fakes.world import World
+from fakes.world import PLAN, World
 
 from shiftproof.errors import FaultError, LoadError, MeasureError
 from shiftproof.model.event import Events, Failure, Side
@@ -223,7 +223,16 @@ def from_another_clock(record: ProbeRecord) -> ProbeRecord:
     return replace(record, start_ns=record.start_ns + 9 * S, end_ns=record.end_ns + 9 * S)
 
 
+def a_key_never_sent_twice(world: World) -> None:
+    """An operation with a key that no conversation was about."""
+    parts = world.parts
+    operations = ({"name": "read"}, {"name": "refund", "headers": {"Idempotency-Key": "{key}"}})
+    plan = replace(PLAN, operations=operations)
+    world.parts = lambda: replace(parts(), load_plan=plan)  # type: ignore[method-assign]
+
+
 PROBES = {
+    "a-key-never-sent-twice": Fault(a_key_never_sent_twice, "refund was sent twice 0 times only"),
     "all-void": Fault(probes(void("timeout")), "were void: timeout"),
     "one-kind-void": Fault(probes(of_one_kind(ProbeKind.PARITY)), "were void: timeout"),
     "other-kind-void": Fault(probes(of_one_kind(ProbeKind.DUPLICATE)), "were void: timeout"),
