@@ -13,7 +13,7 @@ from shiftproof.gate.phases import Phases
 from shiftproof.gate.settings import GateSettings
 from shiftproof.judge.sequential import binomial_at_least
 from shiftproof.model.event import EXTRA, Failure, Side
-from shiftproof.model.history import PhaseKind
+from shiftproof.model.history import CustomersReport, PhaseKind
 from shiftproof.ports import Clock, Customers, Experiment, RunningLoad
 
 CUSTOMERS_FAILED = 2  # of their requests since the load was raised: then it is lowered at once
@@ -33,10 +33,15 @@ class Raised:
     unacceptable: float
     since_ns: int
     stopped: str | None = None
-    failed_before: int = field(init=False)
+    before: CustomersReport = field(init=False)
 
     def __post_init__(self) -> None:
-        self.failed_before = self.customers.report().failed
+        self.before = self.customers.report()
+
+    def customers_per_s(self, until_ns: int) -> float:
+        """What customers sent since then, on both sides together, by their observer."""
+        sent = self.customers.report().requests - self.before.requests
+        return sent / max(1e-9, (until_ns - self.since_ns) / 1e9)
 
     def look(self) -> None:
         """Called by the monitor, at every tick. Raises LoadError when the load takes no orders."""
@@ -46,7 +51,7 @@ class Raised:
                 self.load.boost(self.side, 0)
 
     def _reason(self) -> str | None:
-        failed = self.customers.report().failed - self.failed_before
+        failed = self.customers.report().failed - self.before.failed
         if failed >= CUSTOMERS_FAILED:
             return f"{failed} requests of customers failed"
         events = self.monitor.events_since(self.since_ns)
@@ -113,10 +118,9 @@ class LoadDrills:
         if load.peak_per_s is None or phase is None:
             yield None
             return
-        on_side_pct = self._from_pct if side is Side.CLUSTER else 100 - self._from_pct
-        customers_per_s = load.customers_per_s * on_side_pct / 100
+        on_side = (self._from_pct if side is Side.CLUSTER else 100 - self._from_pct) / 100
         required_per_s = load.peak_per_s * share_pct / 100
-        extra_per_s = max(0.0, required_per_s - load.pairs_per_s - customers_per_s)
+        extra_per_s = max(0.0, required_per_s - load.pairs_per_s - load.customers_per_s * on_side)
         unacceptable = self._settings.service.objectives.availability.unacceptable
         raised = Raised(self._load, self._monitor, self._customers, side, unacceptable, self._clock.now_ns())
         asked = {"side": side.name.lower(), "required_per_s": required_per_s, "extra_per_s": extra_per_s}
@@ -129,5 +133,8 @@ class LoadDrills:
             self._monitor.look_on(None)
             self._load.boost(side, 0)
             self._phases.note("load.lowered", "load/pairs", stopped=raised.stopped)
-            span = {"from_ns": raised.since_ns, "to_ns": self._clock.now_ns(), "stopped": raised.stopped}
-            phase.facts["peak"] = {**asked, "share_pct": share_pct, "customers_per_s": customers_per_s, **span}
+            now_ns = self._clock.now_ns()
+            span = {"from_ns": raised.since_ns, "to_ns": now_ns, "stopped": raised.stopped}
+            # Customers who were expected and did not come carried nothing; more than expected is not relied on.
+            seen_per_s = min(load.customers_per_s, raised.customers_per_s(now_ns)) * on_side
+            phase.facts["peak"] = {**asked, "share_pct": share_pct, "customers_per_s": seen_per_s, **span}
