@@ -36,8 +36,8 @@ def sensitivity(  # noqa: PLR0913, PLR0917 (a command has the options that it ha
 ) -> int:
     """Plant each defect, run the gate, and count what it missed (lab only). Goes on where it was stopped.
 
-    Exit code: 0 all caught and no false alarm, 1 a miss or a false FAIL, 2 something inconclusive or caught by another
-    claim than expected, 3 could not run to the end.
+    Exit code: 0 all caught and no false alarm, 1 a miss or a false FAIL, 2 something inconclusive, caught by another
+    claim than expected or not wholly planted, 3 could not run to the end.
     """
     from shiftproof.errors import UserError
     from shiftproof.gate.request import Request, check_request
