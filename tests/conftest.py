@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from fakes.defects import said
 from xdist.scheduler import LoadScopeScheduling
@@ -18,6 +19,10 @@ from shiftproof.lab.enter import RunningLab, find_lab, require_lab
 # A shell starts its background jobs with SIGINT ignored, and whoever ignores it passes that on: tests of Ctrl-C would
 # then wait for ever, depending on who started them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_report_header() -> str:

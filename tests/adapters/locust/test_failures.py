@@ -50,7 +50,7 @@ def test_one_reset_is_one_arrival_and_one_failure(service: LoadTarget, start: St
     }
     if method == "POST":
         operation["body"] = {"account": "{account}"}
-    load = start(operations=[operation])
+    load = start(operations=[operation], timeout_s=30)  # nothing but the reset may fail, on a slow day either
     seen = Seen(load)
     until(lambda: len(service.of("cluster")) >= 20, "kept connections")
     service.next_modes["cluster"] = "reset"
