@@ -17,7 +17,7 @@ import numpy as np
 
 from shiftproof.gate.phases import AFTER_RECOVERY_S
 from shiftproof.gate.settings import FULL, QUICK, Depth
-from shiftproof.judge.live import recurring_loss
+from shiftproof.judge.counting import recurring_loss
 from shiftproof.model.history import PhaseKind
 
 #: As infra/platform.yaml has them for payments: its load, its graceful actions, and how long its crashes may take.

@@ -74,6 +74,33 @@ def test_without_a_log_the_timeline_alone_puts_it_on_the_leaving_pod() -> None:
     assert the(leaving_pod(one_failure(clean_run(), 1)), "availability", "deploy").verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("name", ["deploy", "shift"])
+def test_a_machine_that_fails_both_sides_at_random_does_not_fail_the_action(name: str) -> None:
+    """It began with the action, so what legacy lost before says nothing; the control's own objective does."""
+    run = clean_run()
+    for repeat in (1, 2, 3):
+        for side in (Side.LEGACY, Side.CLUSTER, Side.WEIGHTED):
+            run.fail(side, name, repeat=repeat, after_s=0.5, seconds=6, share=0.02, failure=Failure.TIMEOUT)
+    assert {the(run, claim, name).verdict for claim in ("availability", "outage")} == {Verdict.INCONCLUSIVE}
+    leaving = one_failure(leaving_pod(clean_run()), 2, target="198.18.1.7:8080", cause="reset-by-target")
+    leaving.fail(Side.LEGACY, "deploy", repeat=3, seconds=5, share=0.1)
+    assert the(leaving, "availability", "deploy").verdict is Verdict.INCONCLUSIVE
+
+
+def test_both_sides_failing_while_the_load_stood_still_is_the_machines_doing() -> None:
+    run = clean_run()
+    for repeat in (1, 2, 3):
+        for side in (Side.LEGACY, Side.CLUSTER):
+            run.fail(side, "deploy", repeat=repeat, after_s=2, seconds=0.2)
+    assert the(run, "availability", "deploy").verdict is Verdict.FAIL
+    late = clean_run()
+    late.late_ms = 600
+    for repeat in (1, 2, 3):
+        for side in (Side.LEGACY, Side.CLUSTER):
+            late.fail(side, "deploy", repeat=repeat, after_s=2, seconds=0.2)
+    assert the(late, "availability", "deploy").verdict is Verdict.INCONCLUSIVE
+
+
 def test_what_the_log_does_not_have_never_came_to_the_pod_that_was_leaving() -> None:
     run = clean_run()
     run.logged = True

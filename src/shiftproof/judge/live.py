@@ -17,32 +17,16 @@ import numpy as np
 from shiftproof.errors import ClearFail
 from shiftproof.judge.case import PLANNED_TESTS
 from shiftproof.judge.change import loses_by_change
+from shiftproof.judge.counting import control_failures, is_sick, recurring_loss
 from shiftproof.judge.live_latency import LiveLatency, SlowPhase
 from shiftproof.judge.live_probes import LiveProbes
 from shiftproof.judge.outages import JOIN_NS
-from shiftproof.judge.sequential import MIN_ERRORS, excess_p, mcnemar_log_e, split_alpha
+from shiftproof.judge.sequential import MIN_ERRORS, mcnemar_log_e, split_alpha
 from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import Budget, PhaseKind
 from shiftproof.model.platform import Objectives
 from shiftproof.model.probe import ProbeRecord
 from shiftproof.model.verdict import Finding, Verdict
-
-#: Repeats of one graceful action that must lose a request before it is a FAIL.
-LOSING_REPEATS = 2
-#: A chance this small that noise alone lost as many.
-_NOISE_P = 0.01
-
-
-def recurring_loss(losses: Sequence[int], pairs: int, legacy_only: int, all_pairs: int) -> bool:
-    """The counting rule of graceful actions: two repeats lost a request.
-
-    losses: attributed failures of each repeat; pairs: of all these repeats. legacy_only, all_pairs: what legacy lost
-    alone over the run so far, which measures the noise that both sides have. If there is any, the losses must also
-    exceed it (exact conditional test at 1%): noise alone is no statement about the action.
-    """
-    if sum(1 for lost in losses if lost) < LOSING_REPEATS:
-        return False
-    return legacy_only == 0 or excess_p(sum(losses), pairs, legacy_only, all_pairs, 1.0) <= _NOISE_P
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +54,14 @@ class _Tally:
     control_only: int = 0
     legacy_only: int = 0
     both_failed: int = 0
+    pinned_failed: list[int] = field(default_factory=lambda: [0, 0])  # on legacy, on the cluster
     tested: list[int] = field(default_factory=lambda: [0, 0])  # treatment-only, control-only; not of crashes
     lost: list[int] = field(default_factory=list)  # sending times, of crashes alone
     slow: SlowPhase | None = None
+
+    @property
+    def control_failed(self) -> int:
+        return control_failures(self.kind, *self.pinned_failed)
 
     def count(self) -> PhaseCount:
         return PhaseCount(self.name, self.repeat, self.pairs, self.attributed, self.control_only, self.both_failed)
@@ -200,6 +189,7 @@ class LiveJudge:
         tally.control_only += control_only
         tally.legacy_only += pinned == (False, True)
         tally.both_failed += not ok and not control_ok
+        tally.pinned_failed = [failed + (not ok) for failed, ok in zip(tally.pinned_failed, pinned, strict=True)]
         if tally.budget is not None:
             # When its fault began is known at its end only: what the budget does not cover is judged then.
             if attributed:
@@ -228,9 +218,10 @@ class LiveJudge:
     def _recurring_loss(self, tally: _Tally) -> Finding | None:
         repeats = [other for other in self._tallies if other.name == tally.name]
         everything = (*self._tallies, self._between)
-        if not recurring_loss(
+        pairs, unacceptable = sum(other.pairs for other in repeats), self._objectives.availability.unacceptable
+        if is_sick(sum(other.control_failed for other in repeats), pairs, unacceptable) or not recurring_loss(
             [other.attributed for other in repeats],
-            sum(other.pairs for other in repeats),
+            pairs,
             sum(other.legacy_only for other in everything),
             sum(other.pairs for other in everything),
         ):
@@ -244,6 +235,8 @@ class LiveJudge:
         everything = (*self._tallies, self._between)
         legacy_only, all_pairs = sum(t.legacy_only for t in everything), sum(t.pairs for t in everything)
         rate = self._objectives.availability.unacceptable
+        if is_sick(tally.control_failed, tally.pairs, rate):
+            return None
         if not loses_by_change(tally.attributed, tally.pairs, legacy_only, all_pairs, rate, self._alpha_share):
             return None
         reason = f"{tally.name}: {tally.attributed:,} of {tally.pairs:,} pairs failed on the new side alone."

@@ -1,7 +1,8 @@
 """Availability: no graceful action costs a request, and elsewhere the new side fails no more often than the old.
 
 Graceful actions: FAIL when two of the three repeats lose a request, when a lost one was on a pod or node that was then
-leaving, or when one repeat alone is decisive (McNemar at its share of alpha). One other failure: INCONCLUSIVE.
+leaving, or when one repeat alone is decisive (McNemar at its share of alpha). One other failure: INCONCLUSIVE, and so
+is whatever is counted beside a control that fails beyond its own objective.
 Elsewhere, less the budget windows of crashes: McNemar, at least two errors; where our own load changed, also the rate
 of the losses against the unacceptable one. Both sides failing: a shared cause, which is INCONCLUSIVE above the steady
 rate and FAIL when it comes back with the action.
@@ -17,6 +18,7 @@ from shiftproof.judge.case import Case
 from shiftproof.judge.claims.common import (
     GRACEFUL,
     Repeat,
+    beside_sick,
     between_phases,
     budget_window,
     by_change,
@@ -25,11 +27,13 @@ from shiftproof.judge.claims.common import (
     in_window,
     losing,
     noise,
+    pinned_failures,
     recurs,
     repeat_of,
     told,
 )
-from shiftproof.judge.live import recurring_loss
+from shiftproof.judge.claims.soundness import stalled
+from shiftproof.judge.counting import is_sick, recurring_loss
 from shiftproof.judge.pairing import Bools, Ints
 from shiftproof.judge.registry import claim
 from shiftproof.judge.sequential import (
@@ -74,7 +78,8 @@ def judge(case: Case) -> Iterable[Finding]:
 def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
     lost = losing(repeats)
     culprits = culprits_of(case, np.concatenate([repeat.rows for repeat in repeats]))
-    on_leaving = sum(culprit.requests for culprit in culprits if culprit.leaving)
+    sick = beside_sick(case, repeats)
+    on_leaving = 0 if sick else sum(culprit.requests for culprit in culprits if culprit.leaving)
     data = {
         "repeats": [{"pairs": r.pairs, "attributed": r.attributed, "control_only": r.control_only} for r in repeats],
         "on_leaving": on_leaving,
@@ -86,19 +91,23 @@ def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
     missing = _missing(case, repeats)
     if lost:
         more = f"; {missing}" if missing else ""
-        once = len(lost) == 1
-        chance = (
-            "once and on nothing that was leaving: it may be chance"
-            if once
-            else "no more than noise: the control alone lost some too"
-        )
-        reason = f"{_lost(repeats, 0)[:-1]}, {chance}{more}."
+        reason = f"{_lost(repeats, 0)[:-1]}, {_no_proof(repeats, sick=sick)}{more}."
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)
     if missing:
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, f"{missing}.", data)
     total = sum(repeat.pairs for repeat in repeats)
     reason = f"{count(len(repeats), 'repeat')}, none lost a request: {bound(total, 0, case.confidence)}."
     return Finding(_NAME, name, Verdict.PASS, reason, data)
+
+
+def _no_proof(repeats: list[Repeat], *, sick: bool) -> str:
+    """Why what these repeats lost is no FAIL."""
+    if sick:
+        failed = sum(repeat.control_failed for repeat in repeats)
+        return f"and the control itself failed {failed:,} times, beyond its own objective: nothing can be counted by it"
+    if len(losing(repeats)) == 1:
+        return "once and on nothing that was leaving: it may be chance"
+    return "no more than noise: the control alone lost some too"
 
 
 def _lost(repeats: list[Repeat], on_leaving: int) -> str:
@@ -135,7 +144,8 @@ def _elsewhere(case: Case, name: str, rows: Ints, in_budget: int, kind: PhaseKin
     data = {"pairs": n, "attributed": t, "control_only": c, "log_e": crossing.log_e, "in_budget_window": in_budget}
     said = f"{t:,} of {n:,} failed on the new side alone, {c:,} on the control alone"
     outside = " outside the fault's budget window" if in_budget else ""
-    if crossing.reached or (kind is PhaseKind.LOAD and by_change(case, t, n)):
+    changed = kind is PhaseKind.LOAD and by_change(case, t, n, pinned_failures(case, rows)[0])
+    if crossing.reached or changed:
         data |= told(culprits_of(case, rows[treatment]))
         reason = f"{said}{outside}: more than chance at {case.alpha:.0%} over all tests."
         return Finding(_NAME, name, Verdict.FAIL, reason, data)
@@ -160,7 +170,10 @@ def _pinned(case: Case, name: str, repeats: list[Repeat]) -> Iterator[Finding]:
         return
     together = np.concatenate(rows)
     treatment, control = case.pairs.pinned_attributed[together], case.pairs.pinned_control_only[together]
-    sure = recurring_loss(lost, len(together), *noise(case)) or mcnemar(treatment, control, case.alpha_share).reached
+    legacy_failed, _ = pinned_failures(case, together)
+    counts = not is_sick(legacy_failed, len(together), case.objectives.availability.unacceptable)
+    recurring = counts and recurring_loss(lost, len(together), *noise(case))
+    sure = recurring or mcnemar(treatment, control, case.alpha_share).reached
     each = f"in {count(sum(1 for one in lost if one), 'repeat')} of {len(lost)}"
     reason = (
         f"the cluster side by itself failed {sum(lost):,} of {len(together):,} while legacy did not, {each} (the other"
@@ -185,6 +198,10 @@ def _shared_cause(case: Case, name: str, repeats: list[Repeat]) -> Iterator[Find
         return
     data = {"both_failed": failed, "pairs": total, "steady_both_failed": base_k, "steady_pairs": base_n, "p": pooled}
     said = f"both sides failed together in {failed:,} of {total:,} pairs, against {base_k:,} of {base_n:,} in steady"
+    late = next((said for repeat in repeats for said in stalled(case, repeat.index)), None)
+    if late is not None:
+        yield Finding(_NAME, name, Verdict.INCONCLUSIVE, f"{said}, and {late}.", data)
+        return
     if len(above) >= MIN_ERRORS and pooled <= case.alpha_share:
         reason = f"{said}, in {len(above)} of {len(repeats)} repeats: what they share breaks with this action."
         hint = (

@@ -10,8 +10,8 @@ import numpy as np
 
 from shiftproof.judge.case import Case
 from shiftproof.judge.change import loses_by_change
+from shiftproof.judge.counting import control_failures, is_sick, recurring_loss
 from shiftproof.judge.culprit import Culprit, find_culprits, main_culprit
-from shiftproof.judge.live import recurring_loss
 from shiftproof.judge.lives import fault_begins
 from shiftproof.judge.outages import OutageSpan, find_outages
 from shiftproof.judge.pairing import Bools, Ints
@@ -34,6 +34,7 @@ class Repeat:
     attributed: int
     control_only: int
     both_failed: int
+    control_failed: int
     rows: Ints
     crossing: Crossing
 
@@ -50,9 +51,17 @@ def repeat_of(case: Case, index: int, phase: Phase) -> Repeat:
         attributed=int(attributed.sum()),
         control_only=int(control_only.sum()),
         both_failed=int(case.pairs.both_failed[rows].sum()),
+        control_failed=control_failures(phase.kind, *pinned_failures(case, np.arange(rows.start, rows.stop))),
         rows=np.flatnonzero(attributed) + rows.start,
         crossing=mcnemar(attributed, control_only, case.alpha_share),
     )
+
+
+def pinned_failures(case: Case, rows: Ints) -> tuple[int, int]:
+    """(on legacy, on the cluster): complete pairs in which the pinned request failed."""
+    complete = case.pairs.complete[rows]
+    legacy, cluster = (complete & ~side.ok[rows] for side in (case.pairs.legacy, case.pairs.cluster))
+    return int(legacy.sum()), int(cluster.sum())
 
 
 def outages_in(case: Case, rows: Ints) -> tuple[OutageSpan, ...]:
@@ -75,8 +84,15 @@ def losing(repeats: Sequence[Repeat]) -> list[Repeat]:
 
 
 def recurs(case: Case, repeats: Sequence[Repeat]) -> bool:
-    """Two of the three lost a request, and more than the noise that legacy alone shows over the run."""
-    return recurring_loss([repeat.attributed for repeat in repeats], sum(r.pairs for r in repeats), *noise(case))
+    """Two of the three lost a request, beside a sound control, and more than the noise that legacy alone shows."""
+    losses, pairs = [repeat.attributed for repeat in repeats], sum(repeat.pairs for repeat in repeats)
+    return not beside_sick(case, repeats) and recurring_loss(losses, pairs, *noise(case))
+
+
+def beside_sick(case: Case, repeats: Sequence[Repeat]) -> bool:
+    """The control of these repeats fails beyond its own objective: counted against it nothing can be proven."""
+    failed, pairs = sum(repeat.control_failed for repeat in repeats), sum(repeat.pairs for repeat in repeats)
+    return is_sick(failed, pairs, case.objectives.availability.unacceptable)
 
 
 def noise(case: Case) -> tuple[int, int]:
@@ -87,10 +103,11 @@ def noise(case: Case) -> tuple[int, int]:
     return int(case.pairs.pinned_control_only.sum()), int(case.pairs.complete.sum())
 
 
-def by_change(case: Case, lost: int, pairs: int) -> bool:
+def by_change(case: Case, lost: int, pairs: int, control_failed: int) -> bool:
     """What was lost where our own load changed is more than the unacceptable rate and more than noise."""
     rate = case.objectives.availability.unacceptable
-    return loses_by_change(lost, pairs, *noise(case), rate, case.alpha_share)
+    sick = is_sick(control_failed, pairs, rate)
+    return not sick and loses_by_change(lost, pairs, *noise(case), rate, case.alpha_share)
 
 
 def culprits_of(case: Case, rows: Sequence[int] | Ints) -> tuple[Culprit, ...]:

@@ -14,6 +14,7 @@ from shiftproof.judge.case import Case
 from shiftproof.judge.claims.common import (
     GRACEFUL,
     Repeat,
+    beside_sick,
     between_phases,
     budget_window,
     by_change,
@@ -25,7 +26,7 @@ from shiftproof.judge.claims.common import (
     repeat_of,
     told,
 )
-from shiftproof.judge.live import LOSING_REPEATS
+from shiftproof.judge.counting import LOSING_REPEATS
 from shiftproof.judge.outages import OutageSpan
 from shiftproof.judge.pairing import Ints
 from shiftproof.judge.registry import claim
@@ -46,7 +47,9 @@ def judge(case: Case) -> Iterable[Finding]:
         yield from _crash(case, index, phase)
     for index, phase in case.phases(PhaseKind.STEADY, PhaseKind.LOAD):
         repeat = repeat_of(case, index, phase)
-        changed = phase.kind is PhaseKind.LOAD and by_change(case, repeat.attributed, repeat.pairs)
+        changed = phase.kind is PhaseKind.LOAD and by_change(
+            case, repeat.attributed, repeat.pairs, repeat.control_failed
+        )
         yield from _uncalled(case, phase.name, repeat.rows, sure=changed or repeat.crossing.reached)
     between = between_phases(case)
     yield from _uncalled(case, "between phases", between[case.pairs.attributed[between]], sure=False)
@@ -70,7 +73,8 @@ def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
         decisive = any(repeat.crossing.reached for repeat in repeats)
         said = f"{count(len(too_long), 'outage')} in {count(len(repeats), 'repeat')}, the longest {described(worst)}"
         data |= told(culprits)
-        if recurring or decisive or any(culprit.leaving for culprit in culprits):
+        on_leaving = any(culprit.leaving for culprit in culprits) and not beside_sick(case, repeats)
+        if recurring or decisive or on_leaving:
             return Finding(_NAME, name, Verdict.FAIL, f"{said}; a graceful action may cause none.", data)
         return Finding(
             _NAME, name, Verdict.INCONCLUSIVE, f"{said}, on nothing that was leaving: it may be chance.", data

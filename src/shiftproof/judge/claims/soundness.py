@@ -36,7 +36,7 @@ def of_the_run(case: Case) -> Iterator[str]:
 
 def of_a_phase(case: Case, index: int, phase: Phase) -> Iterator[str]:
     """Faults within one phase: a load that stood still, an action that nobody saw."""
-    yield from _stalled(case, index)
+    yield from stalled(case, index)
     yield from _unseen(case, phase)
 
 
@@ -67,7 +67,8 @@ def _parted(case: Case) -> Iterator[str]:
         yield f"requests pinned to legacy and to cluster were answered by the same server ({', '.join(names)})"
 
 
-def _stalled(case: Case, index: int) -> Iterator[str]:
+def stalled(case: Case, index: int) -> Iterator[str]:
+    """The load itself stood still in this phase: what failed on both sides meanwhile may be the machine's doing."""
     pairs, rows = case.pairs, case.pairs.rows(index)
     late_ns = np.zeros(rows.stop - rows.start, dtype=np.int64)
     for side in (pairs.legacy, pairs.cluster, pairs.weighted):

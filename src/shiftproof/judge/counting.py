@@ -1,0 +1,44 @@
+"""The counting rule of graceful actions, and when nothing can be counted: what the judge that looks on and those at the
+end both ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shiftproof.judge.sequential import excess_p, least_rate
+from shiftproof.model.event import Side
+from shiftproof.model.history import PhaseKind
+
+#: Repeats of one graceful action that must lose a request before it is a FAIL.
+LOSING_REPEATS = 2
+#: A chance this small that noise alone lost as many.
+_NOISE_P = 0.01
+_SICK_CONFIDENCE = 0.99
+
+
+def recurring_loss(losses: Sequence[int], pairs: int, legacy_only: int, all_pairs: int) -> bool:
+    """The counting rule of graceful actions: two repeats lost a request.
+
+    losses: attributed failures of each repeat; pairs: of all these repeats. legacy_only, all_pairs: what legacy lost
+    alone over the run so far, which measures the noise that both sides have. If there is any, the losses must also
+    exceed it (exact conditional test at 1%): noise alone is no statement about the action.
+    """
+    if sum(1 for lost in losses if lost) < LOSING_REPEATS:
+        return False
+    return legacy_only == 0 or excess_p(sum(losses), pairs, legacy_only, all_pairs, 1.0) <= _NOISE_P
+
+
+def control_failures(kind: PhaseKind, legacy: int, cluster: int) -> int:
+    """How often the control failed, of what the pinned sides did: in a triple both are, and one may be the fault."""
+    return min(legacy, cluster) if kind.treatment is Side.WEIGHTED else legacy
+
+
+def is_sick(control_failed: int, pairs: int, unacceptable: float) -> bool:
+    """Whether the control is proven to fail more often than its own objective allows, at 99%.
+
+    On a machine or a network that fails both sides at random, some requests of one side alone are lost in most repeats,
+    and counting them would blame the action. What is not counting (McNemar, both sides failing with the action) says
+    what can still be said.
+    """
+    return least_rate(pairs, control_failed, _SICK_CONFIDENCE) > unacceptable
