@@ -12,10 +12,10 @@ import jsonschema
 import pytest
 
 from shiftproof.sensitivity.attempts import Attempt, OtherRule, Outcome, attempt_json, read_attempt
-from shiftproof.sensitivity.document import About, as_json, as_markdown, caught_words, last_line, schema
+from shiftproof.sensitivity.document import About, as_json, as_markdown, caught_words, last_line, schema, tally_words
 from shiftproof.sensitivity.page import headline, render_page
 from shiftproof.sensitivity.plan import CLEAN, KnownDefect, Turn, make_turns
-from shiftproof.sensitivity.table import Summary, rate, summarise
+from shiftproof.sensitivity.table import Summary, Tally, rate, summarise
 
 HOSTILE = "</td><script>alert(1)</script>|x\n\x1b[2J"
 ABOUT = About(
@@ -150,6 +150,12 @@ def test_the_words_count_where_tries_differ() -> None:
     made = [attempt(turns[0], Outcome.CAUGHT), attempt(turns[1], Outcome.CAUGHT), attempt(turns[2], Outcome.MISSED)]
     assert caught_words(summary_of(turns, made).rows[0]) == "yes 2, NO 1"
     assert caught_words(summary_of(turns[:2], made[:2]).rows[0]) == "yes, 2 of 2"
+
+
+def test_a_rule_whose_tries_differ_is_told_with_counts() -> None:
+    assert tally_words(Tally("argo", "compressed", {"FAIL": 1}, 61.0)) == "FAIL 1 min 1 s"
+    assert tally_words(Tally("argo", "compressed", {"PASS": 1, "FAIL": 3}, 9.0)) == "3 FAIL (9.0 s), 1 PASS"
+    assert tally_words(Tally("argo", "documented", {"INCONCLUSIVE": 2}, None)) == "no verdict"
 
 
 def test_an_attempt_comes_back_from_the_state_as_it_was() -> None:

@@ -95,14 +95,17 @@ def rate_words(one: Rate) -> str:
 
 
 def tally_words(one: Tally) -> str:
-    """ "FAIL 61 s", or with counts where tries differ; a rule whose traffic ended first has "no verdict"."""
-    seconds = "" if one.seconds is None else f" {duration(one.seconds)}"
+    """ "FAIL 61 s", or where tries differ "3 FAIL (61 s), 1 PASS"; a rule whose traffic ended first: "no verdict"."""
+    seconds = "" if one.seconds is None else duration(one.seconds)
     names = {} if one.rule == OWN else {"INCONCLUSIVE": "no verdict"}
     several = len(one.verdicts) > 1
     words = []
     for verdict, count in sorted(one.verdicts.items()):
-        said = names.get(verdict, verdict) + (f" {count}" if several else "")
-        words.append(said + (seconds if verdict == "FAIL" else ""))
+        said, timed = names.get(verdict, verdict), seconds if verdict == "FAIL" else ""
+        if several:
+            words.append(f"{count} {said}" + (f" ({timed})" if timed else ""))
+        else:
+            words.append(f"{said} {timed}".rstrip())
     return ", ".join(words)
 
 
