@@ -5,7 +5,8 @@ or {"error": "why it could not be run"}). One process serves a whole gate, since
 the load would miss. Chaos Toolkit needs the main thread, for its signal handlers.
 
 SIGUSR1 ends an experiment early with its rollbacks played, then the process: SIGTERM would not do, because chaoslib
-turns it into an exception that the Python provider swallows. The kernel sends SIGUSR1 too when the gate dies.
+turns it into an exception that the Python provider swallows. The kernel sends SIGUSR1 too when the gate dies: once for
+each of its threads, so only the first is heeded, or the second would break off the rollbacks that the first began.
 """
 
 from __future__ import annotations
@@ -109,6 +110,9 @@ def _marks() -> Any:
             self.at: dict[str, int] = {}
             self.ended = False
 
+        def started(self, _experiment: Mapping[str, Any], _journal: Mapping[str, Any]) -> None:
+            _heed_once(END)  # by now chaoslib's handler stands where ours stood
+
         def start_method(self, _experiment: Mapping[str, Any]) -> None:
             self.at["method_start"] = time.monotonic_ns()
 
@@ -119,6 +123,18 @@ def _marks() -> Any:
             self.ended = True
 
     return Marks()
+
+
+def _heed_once(signum: int) -> None:
+    """Let the present handler have the first signal, and nobody another."""
+    handler = signal.getsignal(signum)
+
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        if callable(handler):
+            handler(number, frame)
+
+    signal.signal(signum, first)
 
 
 def _log_to(path: Path) -> logging.Handler:

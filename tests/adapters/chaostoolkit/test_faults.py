@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -38,6 +39,8 @@ def die():
     os._exit(7)
 
 def mend():
+    (here / "mending").touch()
+    time.sleep(1 if (here / "told-twice").exists() else 0)
     (here / "broken").unlink(missing_ok=True)
     (here / "mended").touch()
     return {"ended": {"pod/x": time.monotonic_ns()}}
@@ -201,3 +204,21 @@ def test_a_gate_that_is_killed_takes_its_faults_with_it(folder: Path, how: signa
         gate.wait(90)
     wait_until((folder / "mended").exists, within_s=90)
     assert not (folder / "broken").exists()
+
+
+def test_being_told_twice_to_end_breaks_off_no_rollback(folder: Path) -> None:
+    """As the kernel does for a gate that is killed: once for each of its threads."""
+    (folder / "told-twice").touch()
+    order = {"experiment": str(folder / "long.yaml"), "journal": str(folder / "chaos-long-1.json"), "env": {}}
+    words = [sys.executable, "-m", "shiftproof.chaos.worker", str(os.getpid())]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as worker:
+        assert worker.stdin is not None
+        worker.stdin.write(json.dumps(order) + "\n")
+        worker.stdin.flush()
+        wait_until((folder / "broken").exists, within_s=90)
+        worker.send_signal(signal.SIGUSR1)
+        wait_until((folder / "mending").exists, within_s=90)
+        worker.send_signal(signal.SIGUSR1)
+        worker.wait(90)
+    assert (folder / "mended").exists()
+    assert json.loads((folder / "chaos-long-1.json").read_text())["rollbacks"][0]["status"] == "succeeded"
