@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -363,17 +363,24 @@ class FakeAccessLog:
 
 @dataclass
 class FakeCustomers:
+    """Once started they send `rate_per_s`, beyond what `answer` says."""
+
+    clock: RunClock
     answer: CustomersReport = field(default_factory=lambda: CustomersReport(1000, 0))
     started: bool = False
+    began_ns: int | None = None
+    rate_per_s: float = 20.0
 
     def start(self) -> None:
-        self.started = True
+        self.started, self.began_ns = True, self.clock.now_ns()
 
     def stop(self) -> None:
         self.started = False
 
     def report(self) -> CustomersReport:
-        return self.answer
+        since_ns = 0 if self.began_ns is None else self.clock.now_ns() - self.began_ns
+        sent = int(self.rate_per_s * since_ns / 1e9)
+        return replace(self.answer, requests=self.answer.requests + sent)
 
 
 class World:
@@ -387,7 +394,7 @@ class World:
         self.cluster = FakeCluster(self.clock, self.kubernetes)
         self.faults = FakeFaults(self.clock, self.kubernetes)
         self.running = FakeRunning(self.clock, self.router, self._fails)
-        self.customers = FakeCustomers()
+        self.customers = FakeCustomers(self.clock)
         self.access_log = FakeAccessLog(self.clock)
         self.lost_when_rolling = False
         self.broken: set[Side] = set()

@@ -93,6 +93,12 @@ def test_the_projects_own_platform_is_sound(infra: Path) -> None:
             "- name: read",
         ),
         ("peak_per_s: 420", "peak_per_s: 300", "our own load would be above the peak", "load:"),
+        (
+            "timeout_s: 2\n",
+            "timeout_s: 2\n      in_flight_per_side: 200\n",
+            "200 is less than 400, which pile up",
+            "load:",
+        ),
         ("          remember: id\n", "", "and no operation has `remember`", "load:"),
         ('start: "17:00", end: "21:00"', 'start: "17:00", end: "17:00"', "ends when it starts", "evening-peak"),
         (

@@ -122,6 +122,7 @@ def test_load_is_lowered_once_when_customers_suffer_or_the_side_clearly_fails(
 
 
 def test_customers_who_did_not_come_carried_nothing(gate: Gate, world: World) -> None:
+    world.customers.rate_per_s = 0
     outcome = gate(*PARTS)
     assert outcome.case is not None
     peak = next(phase.facts["peak"] for phase in outcome.case.history.phases if phase.name == "capacity")
@@ -130,7 +131,7 @@ def test_customers_who_did_not_come_carried_nothing(gate: Gate, world: World) ->
 
 def test_customers_are_counted_by_their_observer() -> None:
     world = World()
-    world.customers.answer = CustomersReport(1000, 0)
+    world.customers.rate_per_s = 0
     watched = (FakeOrders(), FakeMonitor(0), world.customers)
     raised = Raised(*watched, Side.LEGACY, unacceptable=0.1, since_ns=0)  # type: ignore[arg-type]
     world.customers.answer = CustomersReport(1030, 0)

@@ -100,6 +100,14 @@ def test_a_node_that_leaves() -> None:
     assert "after the node was cordoned" in found.sentence
 
 
+def test_a_pod_that_answers_on_a_cordoned_node_was_not_told_to_go() -> None:
+    """Overloaded, it may refuse by itself: that is no loss on what was leaving, which one alone would prove."""
+    run = lost("", failure=Failure.STATUS, status=503)
+    found = culprit(happen(run, "node.cordoned", "node/node-1", 1.5))
+    assert not found.leaving
+    assert found.pattern != "node-leaving"
+
+
 def test_a_node_that_is_back_is_not_leaving() -> None:
     run = happen(lost("connect-timeout"), "node.cordoned", "node/node-1", 0.5)
     assert culprit(happen(run, "node.uncordoned", "node/node-1", 1.0)).pattern == "pod-failing"

@@ -120,7 +120,8 @@ def _pod_pattern(lives: Lives, pairs: Pairs, pod: PodLife, loss: Loss) -> tuple[
         return "late-to-let-go", subject
     if pod.terminating_ns is not None and loss.at_ns >= pod.terminating_ns - WATCH_LAG_NS:
         return "pod-leaving", subject
-    if node is not None and node.leaving_at(seen_ns) is not None:
+    # A pod that answers is there and was not told to go, whatever becomes of its node.
+    if node is not None and node.leaving_at(seen_ns) is not None and not loss.verb.startswith("answered"):
         return "node-leaving", f"node/{node.name}"
     if pod.hurt_at(seen_ns) is not None:
         return "hurt", subject

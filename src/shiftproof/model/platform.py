@@ -6,6 +6,7 @@ error into `file:line: what is wrong`) is shiftproof.gate.config's work.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date, time
 from typing import Annotated, Literal, Self
@@ -97,6 +98,10 @@ class Operation(Strict):
         return self
 
 
+#: Times what can pile up until requests time out.
+_PILE_UP = 1.5
+
+
 class Load(Strict):
     """The open-loop load of pairs."""
 
@@ -106,7 +111,10 @@ class Load(Strict):
         default=2, le=10, description="conversations of each kind: parity, duplicates; 0: none, and nothing is proven"
     )
     timeout_s: PositiveFloat = 2
-    in_flight_per_side: PositiveInt = 200
+    in_flight_per_side: PositiveInt | None = Field(
+        default=None,
+        description="requests of one side under way at once; by default more than can pile up in timeout_s",
+    )
     accounts_prefix: str = Field(default="test-", min_length=1, description="our accounts; customers never have them")
     accounts: PositiveInt = 100
     quiet_s: PositiveFloat = Field(default=8, description="how long our load pauses to let connections fall idle")
@@ -114,6 +122,23 @@ class Load(Strict):
         default=None, description="requests a second at the service's peak, all customers together"
     )
     operations: tuple[Operation, ...] = Field(min_length=1)
+
+    @property
+    def most_in_flight(self) -> int:
+        """Of one side. At least what piles up until the first time-out: a side that only pauses must not be charged
+        with requests that nobody refused.
+        """
+        return self.in_flight_per_side or math.ceil(_PILE_UP * self.pairs_per_s * self.timeout_s)
+
+    @model_validator(mode="after")
+    def _holds_a_pause(self) -> Self:
+        least = math.ceil(self.pairs_per_s * self.timeout_s)
+        if self.in_flight_per_side is not None and self.in_flight_per_side < least:
+            raise ValueError(
+                f"in_flight_per_side: {self.in_flight_per_side} is less than {least}, which pile up in timeout_s at"
+                f" {self.pairs_per_s:g} pairs/s: what a short pause only delays would count as failed"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

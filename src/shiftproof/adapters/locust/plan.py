@@ -23,7 +23,7 @@ def plan_for(service: Service, entry_url: str, *, seed: int, anchor_ns: int, max
         base_url=entry_url,
         rate_per_s=load.pairs_per_s,
         timeout_s=load.timeout_s,
-        in_flight_per_side=load.in_flight_per_side,
+        in_flight_per_side=load.most_in_flight,
         accounts_prefix=load.accounts_prefix,
         accounts=load.accounts,
         operations=[operation.model_dump(mode="json") for operation in load.operations],
