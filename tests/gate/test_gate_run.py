@@ -56,7 +56,8 @@ def test_a_clean_world_passes(gate: Gate, world: World, tmp_path: Path) -> None:
     assert CLEANED == ["payments"]
     written = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert written["verdict"] == "PASS"
-    assert written["customers"] == {"requests": 1000, "failed": 0}
+    assert written["customers"]["requests"] > 1000
+    assert written["customers"]["failed"] == 0
     assert written["run"]["load_s"] > sum(row.seconds for row in outcome.result.phases if row.pairs) > 0
     assert {claim["name"] for claim in written["claims"]} >= {"availability", "outage", "deploy", "rollback"}
     for name in ("index.html", "events.parquet", "timeline.jsonl"):

@@ -356,7 +356,12 @@ def a_log_without_one_side(world: World) -> None:
 
 
 def customers(found: CustomersReport) -> Callable[[World], None]:
-    return lambda world: setattr(world.customers, "answer", found)
+    """Just this is what their observer says, from the first look to the last."""
+
+    def say(world: World) -> None:
+        world.customers.answer, world.customers.rate_per_s = found, 0
+
+    return say
 
 
 def customers_unreadable(world: World) -> None:
