@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import math
 
-from shiftproof.judge.sequential import MIN_ERRORS, excess_p, rate_log_e
-
-#: A chance this small that noise alone lost as many.
-_NOISE_P = 0.01
+from shiftproof.judge.counting import beyond_noise
+from shiftproof.judge.sequential import MIN_ERRORS, rate_log_e
 
 
 def loses_by_change(lost: int, pairs: int, legacy_only: int, all_pairs: int, rate: float, alpha: float) -> bool:
@@ -22,4 +20,4 @@ def loses_by_change(lost: int, pairs: int, legacy_only: int, all_pairs: int, rat
     """
     if lost < MIN_ERRORS or float(rate_log_e(lost, pairs, rate)) < math.log(1 / alpha):
         return False
-    return legacy_only == 0 or excess_p(lost, pairs, legacy_only, all_pairs, 1.0) <= _NOISE_P
+    return beyond_noise(lost, pairs, legacy_only, all_pairs)

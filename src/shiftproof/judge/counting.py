@@ -1,5 +1,5 @@
-"""The counting rule of graceful actions, and when nothing can be counted: what the judge that looks on and those at the
-end both ask.
+"""The counting rule of graceful actions, what is more than noise, and when nothing can be counted: what the judge that
+looks on and those at the end both ask.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ def recurring_loss(losses: Sequence[int], pairs: int, legacy_only: int, all_pair
     """
     if sum(1 for lost in losses if lost) < LOSING_REPEATS:
         return False
-    return legacy_only == 0 or excess_p(sum(losses), pairs, legacy_only, all_pairs, 1.0) <= _NOISE_P
+    return beyond_noise(sum(losses), pairs, legacy_only, all_pairs)
+
+
+def beyond_noise(lost: int, pairs: int, legacy_only: int, all_pairs: int) -> bool:
+    """More than what legacy alone loses of all pairs so far would make of these, if it loses any (exact, at 1%)."""
+    return legacy_only == 0 or excess_p(lost, pairs, legacy_only, all_pairs, 1.0) <= _NOISE_P
 
 
 def control_failures(kind: PhaseKind, legacy: int, cluster: int) -> int:
