@@ -14,42 +14,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from shiftproof.model.event import EVENT_DTYPE, WITH_COOKIES, Events, Failure, Side, no_events
+from shiftproof.model.event import Failure, Side
 from shiftproof.model.history import (
     Budget,
     CustomersReport,
     Happening,
     History,
-    LbRecord,
     LoadReport,
     Phase,
     PhaseKind,
     Source,
 )
 from shiftproof.model.probe import Difference, Kind, ProbeKind, ProbeRecord
+from shiftproof.testing_events import LEGACY, PODS, Change, EventScript
 from shiftproof.testing_probes import ProbeChange, made_up_probes
 
 _S = 1_000_000_000
-_LEGACY = ("vm-1", "vm-2")
-_PODS = {"payments-a1": "198.18.1.7", "payments-b2": "198.18.2.7", "payments-c3": "198.18.1.8"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """From start_ns on for the time given, `share` of one side's requests fail or are slow."""
-
-    side: Side
-    start_ns: int
-    end_ns: int
-    share: float
-    failure: Failure = Failure.NONE
-    status: int = 0
-    latency_ms: float | None = None
-    target: str = ""
-    cause: str = ""
-    at_most: int | None = None
 
 
 @dataclass(slots=True)
@@ -70,7 +51,7 @@ class RunBuilder:
     logged: bool = False
     _now_ns: int = field(init=False)
     _phases: list[Phase] = field(init=False, default_factory=list)
-    _changes: list[_Change] = field(init=False, default_factory=list)
+    _changes: list[Change] = field(init=False, default_factory=list)
     _silent: list[tuple[int, int]] = field(init=False, default_factory=list)
     _sticky: dict[tuple[str, int], float] = field(init=False, default_factory=dict)
     _extra: list[tuple[int, int, float]] = field(init=False, default_factory=list)
@@ -79,7 +60,7 @@ class RunBuilder:
 
     def __post_init__(self) -> None:
         self._now_ns = self.started_ns
-        for pod, ip in _PODS.items():
+        for pod, ip in PODS.items():
             data = {"ip": ip, "node": "node-1" if ip.startswith("198.18.1.") else "node-2"}
             self._happenings.append(Happening(self.started_ns, Source.KUBERNETES, "pod.ready", f"pod/{pod}", "", data))
             subject = f"target/{ip}:8080"
@@ -186,7 +167,7 @@ class RunBuilder:
         """
         start = self.find(name, repeat).start_ns + round(after_s * _S)
         end = start + round(seconds * _S)
-        self._changes.append(_Change(side, start, end, share, failure, status, None, target, cause, at_most))
+        self._changes.append(Change(side, start, end, share, failure, status, None, target, cause, at_most))
         return self
 
     def slow(
@@ -203,7 +184,7 @@ class RunBuilder:
         """Requests of `side` take latency_ms, and still succeed."""
         start = self.find(name, repeat).start_ns + round(after_s * _S)
         end = start + round(seconds * _S)
-        self._changes.append(_Change(side, start, end, share, latency_ms=latency_ms))
+        self._changes.append(Change(side, start, end, share, latency_ms=latency_ms))
         return self
 
     def happen(
@@ -253,7 +234,8 @@ class RunBuilder:
     def build(self) -> History:
         """The history so far, with load until the end of the last phase and reports that agree with it."""
         rng = np.random.default_rng(self.seed)
-        events = self._events(rng)
+        script = self._script()
+        events = script.events(rng)
         failed = int((events["failure"] != 0).sum())
         load = LoadReport(
             scheduled=len(events),
@@ -263,19 +245,32 @@ class RunBuilder:
             late=int((events["sent_ns"] - events["intended_ns"] > 20_000_000).sum()),
             finished=True,
         )
-        records = self._lb_records(events)
+        records = script.lb_records(events)
         return History(
             started_ns=self.started_ns,
             phases=tuple(self._phases),
             events=events,
             operations=("create", "read"),
-            servers=("", *_LEGACY, *_PODS),
+            servers=("", *LEGACY, *PODS),
             timeline=tuple(sorted([*self._happenings, *self._seen()], key=lambda happening: happening.t_ns)),
             lb_records=records,
             logged=self.logged or bool(records),
             load=load,
             customers=CustomersReport(requests=max(1, len(events) // 15), failed=0),
             probes=self._probes(),
+        )
+
+    def _script(self) -> EventScript:
+        return EventScript(
+            pairs_per_s=self.pairs_per_s,
+            latency_ms=self.latency_ms,
+            late_ms=self.late_ms,
+            started_ns=self.started_ns,
+            phases=self._phases,
+            changes=self._changes,
+            silent=self._silent,
+            sticky=self._sticky,
+            extra=self._extra,
         )
 
     def _probes(self) -> tuple[ProbeRecord, ...]:
@@ -297,113 +292,6 @@ class RunBuilder:
             t_ns = phase.action_start_ns
             seen += [Happening(t_ns, Source.KUBERNETES, "pod.scheduled", pod) for pod in pods]
         return seen
-
-    def _events(self, rng: np.random.Generator) -> Events:
-        end_ns = self._phases[-1].end_ns if self._phases else self.started_ns
-        count = int((end_ns - self.started_ns) * self.pairs_per_s / _S)
-        if not count:
-            return no_events()
-        intended = self.started_ns + (np.arange(count) * (_S / self.pairs_per_s)).astype(np.int64)
-        for start_ns, silent_until_ns in self._silent:
-            intended = intended[(intended < start_ns) | (intended >= silent_until_ns)]
-        count = len(intended)
-        triple = np.zeros(count, dtype=np.bool_)
-        to_cluster = np.zeros(count, dtype=np.bool_)
-        for phase in self._phases:
-            if phase.kind.treatment is Side.WEIGHTED:
-                inside = (intended >= phase.start_ns) & (intended < phase.end_ns)
-                triple |= inside
-                to_cluster |= inside & (rng.random(count) < self._share(phase, intended))
-                self._hold(phase, intended, to_cluster)
-        parts = [self._side(rng, Side.LEGACY, intended, np.arange(count), ~np.ones(count, dtype=np.bool_))]
-        parts.append(self._side(rng, Side.CLUSTER, intended, np.arange(count), np.ones(count, dtype=np.bool_)))
-        at = np.flatnonzero(triple)
-        weighted = self._side(rng, Side.WEIGHTED, intended[at], at, to_cluster[at])
-        weighted["client"] = 1 + self._clients(count)[at]
-        weighted["flags"] = np.where(self._with_cookies(intended)[at], WITH_COOKIES, 0)
-        parts.append(weighted)
-        parts.extend(self._extra_events(rng))
-        events = np.concatenate(parts)
-        result: Events = events[np.argsort(events["intended_ns"], kind="stable")]
-        return result
-
-    def _extra_events(self, rng: np.random.Generator) -> list[Events]:
-        parts, first = [], 0
-        for start_ns, end_ns, rate_per_s in self._extra:
-            count = int((end_ns - start_ns) / _S * rate_per_s)
-            intended = start_ns + (np.arange(count) * (_S / rate_per_s)).astype(np.int64)
-            nobody = np.zeros(count, dtype=np.bool_)
-            parts.append(self._side(rng, Side.EXTRA_LEGACY, intended, first + np.arange(count), nobody))
-            first += count
-        return parts
-
-    def _hold(self, phase: Phase, intended: npt.NDArray[np.int64], to_cluster: npt.NDArray[np.bool_]) -> None:
-        """Clients with cookies stay where the weight before had put them."""
-        client, held = self._clients(len(intended)), self._with_cookies(intended)
-        until_ns = phase.action_start_ns + round(self._sticky.get((phase.name, phase.repeat), 0.0) * _S)
-        held &= (intended >= phase.start_ns) & (intended < min(until_ns, phase.end_ns))
-        to_cluster[held] = (client * 37 % 100 < phase.facts.get("from_pct", 0))[held]
-
-    def _clients(self, count: int) -> npt.NDArray[np.int64]:
-        return np.asarray(np.arange(count) * 7 % 100, dtype=np.int64)
-
-    def _with_cookies(self, intended: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        inside = np.zeros(len(intended), dtype=np.bool_)
-        for name, repeat in self._sticky:
-            phase = self.find(name, repeat)
-            inside |= (intended >= phase.start_ns) & (intended < phase.end_ns)
-        kept: npt.NDArray[np.bool_] = inside & (self._clients(len(intended)) % 5 > 0)
-        return kept
-
-    def _share(self, phase: Phase, intended: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """What share of weighted requests goes to the cluster at each intended time."""
-        before, after = phase.facts.get("from_pct", 0) / 100, phase.facts.get("to_pct", 0) / 100
-        share: npt.NDArray[np.float64] = np.where(intended < phase.action_start_ns, before, after)
-        return share
-
-    def _side(
-        self,
-        rng: np.random.Generator,
-        side: Side,
-        intended: npt.NDArray[np.int64],
-        number: npt.NDArray[np.int64],
-        on_cluster: npt.NDArray[np.bool_],
-    ) -> Events:
-        count = len(intended)
-        events = np.zeros(count, dtype=EVENT_DTYPE)
-        events["pair"], events["side"], events["operation"] = number, side, number % 2
-        events["intended_ns"] = intended
-        events["sent_ns"] = intended + (rng.exponential(self.late_ms, count) * 1e6).astype(np.int64)
-        latency_ms = self.latency_ms * np.exp(rng.normal(0, 0.15, count))
-        events["status"] = 201
-        legacy = 1 + rng.integers(0, len(_LEGACY), count)
-        events["served_by"] = np.where(on_cluster, 1 + len(_LEGACY) + rng.integers(0, len(_PODS), count), legacy)
-        for change in self._changes:
-            if change.side is not side:
-                continue
-            hit = (events["sent_ns"] >= change.start_ns) & (events["sent_ns"] < change.end_ns)
-            hit &= rng.random(count) < change.share
-            if change.at_most is not None:
-                hit[np.flatnonzero(hit)[change.at_most :]] = False
-            if change.latency_ms is not None:
-                latency_ms[hit] = change.latency_ms
-                continue
-            events["failure"][hit], events["status"][hit], events["served_by"][hit] = change.failure, change.status, 0
-            latency_ms[hit] = 2000.0 if change.failure is Failure.TIMEOUT else 2.0
-        events["ended_ns"] = events["sent_ns"] + (latency_ms * 1e6).astype(np.int64)
-        return events
-
-    def _lb_records(self, events: Events) -> tuple[LbRecord, ...]:
-        records = []
-        for change in self._changes:
-            if not change.cause:
-                continue
-            hit = (events["side"] == change.side) & (events["failure"] != 0)
-            hit &= (events["sent_ns"] >= change.start_ns) & (events["sent_ns"] < change.end_ns)
-            for event in events[hit]:
-                pair, t_ns = int(event["pair"]), int(event["ended_ns"])
-                records.append(LbRecord(t_ns, pair, change.side, change.target, change.status, change.cause))
-        return tuple(sorted(records, key=lambda record: record.t_ns))
 
 
 def clean_run(*, pairs_per_s: float = 150.0, seed: int = 7, to_pct: int = 25) -> RunBuilder:

@@ -8,15 +8,10 @@ from typing import Any
 from fakes.judge_cases import case_of, findings_of, the
 
 from shiftproof.judge import judge_all
-from shiftproof.judge.probes import AFTERWARDS as JUDGES_AFTERWARDS
-from shiftproof.load.duplicate import AFTERWARDS as LOADS_AFTERWARDS
-from shiftproof.load.duplicate import SECOND_ANSWER
-from shiftproof.model.probe import STATUS, Kind, ProbeKind, ProbeRecord
+from shiftproof.model.probe import AFTERWARDS, SECOND_ANSWER, STATUS, Kind, ProbeKind, ProbeRecord
 from shiftproof.model.verdict import Verdict
 from shiftproof.testing import RunBuilder, clean_run
 from shiftproof.testing_probes import ProbeChange
-
-AGAIN, AFTERWARDS = "answered the second time", "read afterwards"
 
 
 def verdicts(run: RunBuilder, **more: Any) -> dict[str, Verdict]:
@@ -60,7 +55,7 @@ def test_around_a_shift_the_weights_are_named() -> None:
 def test_a_failing_answer_in_a_crash_does_not_hide_that_a_key_was_applied_twice() -> None:
     failing: dict[str, Any] = {
         "about": ProbeKind.DUPLICATE,
-        "via": AGAIN,
+        "via": SECOND_ANSWER,
         "detail": "201 against 500",
         "name": "node-loss",
     }
@@ -80,16 +75,21 @@ def test_what_legacy_does_too_is_no_fault_of_the_migration_and_no_pass() -> None
 
 
 def test_two_answers_that_differ_fail_as_parity_does() -> None:
-    money = clean_run().differ("amount", about=ProbeKind.DUPLICATE, via=AGAIN, at_most=2)
+    money = clean_run().differ("amount", about=ProbeKind.DUPLICATE, via=SECOND_ANSWER, at_most=2)
     assert verdicts(money)["steady"] is Verdict.FAIL
-    other = clean_run().differ("created_at", about=ProbeKind.DUPLICATE, via=AGAIN)
+    other = clean_run().differ("created_at", about=ProbeKind.DUPLICATE, via=SECOND_ANSWER)
     assert the(other, "duplicates", "steady").reason.startswith(
         "create answered the second time: created_at differs from legacy's"
     )
     replayed = clean_run()
     for in_control in (False, True):  # a replay that legacy answers with 200 as well
         replayed.differ(
-            STATUS, Kind.STATUS, about=ProbeKind.DUPLICATE, via=AGAIN, detail="201 against 200", in_control=in_control
+            STATUS,
+            Kind.STATUS,
+            about=ProbeKind.DUPLICATE,
+            via=SECOND_ANSWER,
+            detail="201 against 200",
+            in_control=in_control,
         )
     assert set(verdicts(replayed).values()) == {Verdict.PASS}
 
@@ -107,14 +107,10 @@ def test_an_account_that_looks_otherwise_afterwards_fails_unless_legacys_own_doe
 def test_what_is_noise_to_parity_excuses_nothing_that_a_key_sent_twice_shows() -> None:
     """One hiccup of legacy in a thousand answers is no reason to look away everywhere."""
     for path, kind in (("amount", Kind.VALUE), (STATUS, Kind.STATUS), ("note", Kind.VALUE)):
-        for via in (AGAIN, AFTERWARDS):
+        for via in (SECOND_ANSWER, AFTERWARDS):
             run = clean_run().differ(path, kind, in_control=True, at_most=1, detail="201 against 404")
             run.differ(path, kind, about=ProbeKind.DUPLICATE, via=via, detail="201 against 404")
             assert verdicts(run)["steady"] is Verdict.FAIL, (path, via)
-
-
-def test_the_load_calls_it_as_the_judge_does() -> None:
-    assert (SECOND_ANSWER, LOADS_AFTERWARDS) == (AGAIN, AFTERWARDS) == (AGAIN, JUDGES_AFTERWARDS)
 
 
 def test_too_few_prove_nothing_in_the_phase_that_lacks_them() -> None:
@@ -169,6 +165,6 @@ def test_a_service_that_takes_no_keys_says_so_in_platform_yaml_or_is_not_proven(
 
 
 def test_what_parity_tells_is_not_told_again() -> None:
-    run = clean_run().differ("amount").differ("amount", about=ProbeKind.DUPLICATE, via=AGAIN)
+    run = clean_run().differ("amount").differ("amount", about=ProbeKind.DUPLICATE, via=SECOND_ANSWER)
     assert set(verdicts(run).values()) == {Verdict.PASS}
     assert the(run, "parity", "steady").verdict is Verdict.FAIL

@@ -14,10 +14,10 @@ from fakes.load_target import OPERATIONS
 from shiftproof.load.answer import Answer
 from shiftproof.load.compare import Names
 from shiftproof.load.conversation import Asker, Leg, VoidError, Way
-from shiftproof.load.duplicate import AFTERWARDS, Duplicate, HeardTwice, Twice
+from shiftproof.load.duplicate import Duplicate, HeardTwice, Twice
 from shiftproof.load.lane import compile_operations
 from shiftproof.model.event import Failure, Side
-from shiftproof.model.probe import Kind
+from shiftproof.model.probe import AFTERWARDS, Kind
 
 LOST = Answer(Failure.RESET, 0, b"")
 CROSSING, WITHIN = Twice(Side.LEGACY, Side.CLUSTER), Twice(Side.CLUSTER, Side.CLUSTER)

@@ -15,7 +15,16 @@ from dataclasses import dataclass, field, replace
 
 from shiftproof.judge.sequential import MIN_ERRORS, binomial_at_least, mcnemar_log_e
 from shiftproof.model.history import PhaseKind
-from shiftproof.model.probe import STATUS, Difference, Kind, ProbeRecord, last_name, never_ignored, words_of
+from shiftproof.model.probe import (
+    AFTERWARDS,
+    STATUS,
+    Difference,
+    Kind,
+    ProbeRecord,
+    last_name,
+    never_ignored,
+    words_of,
+)
 
 #: Fields that one test's share of alpha is split over, at least: fixed before the run, more than most answers have.
 FIELDS = 128
@@ -25,8 +34,6 @@ DOUBT_P = 0.05
 OUR_FAULT = "our own fault"
 #: Where what began between phases belongs.
 OUTSIDE = "run"
-#: What the load child calls an account that was read after a key was sent twice: noise of another account is in it.
-AFTERWARDS = "read afterwards"
 #: Never differ of themselves, on legacy either; a status may (accepted, then settled), and then takes the whole test.
 _NEVER_NOISE = frozenset({"amount", "currency", "account"})
 #: HTTP statuses from here on are failures, which a crash may cost and the other claims count.

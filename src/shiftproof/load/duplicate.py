@@ -16,16 +16,13 @@ from shiftproof.load.compare import Comparison, Reply
 from shiftproof.load.conversation import Asker, Leg, VoidError, Way, id_in, listed_ids, lists_account
 from shiftproof.load.parity import at_once
 from shiftproof.model.event import Side
-from shiftproof.model.probe import Difference
+from shiftproof.model.probe import AFTERWARDS, SECOND_ANSWER, Difference
 
 LATEST_S = 3.0
 """Longest wait before the second request: a client that tries again, with the weights changed in between."""
 
 IN_PROGRESS = 409
 """What some services answer while the first of two is still being worked on; a client asks again, and so do we."""
-
-SECOND_ANSWER = "answered the second time"
-AFTERWARDS = "read afterwards"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,12 @@ STATUS = "@status"
 CONTENT_TYPE = "@content-type"
 """Stands as a path for that header."""
 
+SECOND_ANSWER = "answered the second time"
+"""The `via` of what the second answer of a duplicate conversation shows against the first."""
+
+AFTERWARDS = "read afterwards"
+"""The `via` of what the account shows when it is read after both of its requests: noise of others' is in it."""
+
 _WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 
