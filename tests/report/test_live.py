@@ -13,8 +13,9 @@ from rich.console import Console
 
 from shiftproof.model.result import PhaseRow
 from shiftproof.model.verdict import Verdict
-from shiftproof.report.live import Header, LiveNumbers, PlainView, View, open_console, view_for
+from shiftproof.report.live import PlainView, open_console, view_for
 from shiftproof.report.live_rich import RichView
+from shiftproof.report.live_view import Header, LiveNumbers, View
 
 HEADER = Header("payments", "lab", 0, 25, 150, "7f3a")
 ROWS = (

@@ -16,7 +16,8 @@ from shiftproof.gate.request import Request
 from shiftproof.gate.session import GateSession
 from shiftproof.gate.signals import ends_as_interrupted, undisturbed
 from shiftproof.ports import Experiment
-from shiftproof.report.live import View, open_console, view_for
+from shiftproof.report.live import open_console, view_for
+from shiftproof.report.live_view import View
 
 
 class PreflightDrills:

@@ -24,7 +24,7 @@ from shiftproof.gate.wiring import connect
 from shiftproof.gate.world import require_whole, scope_of
 from shiftproof.model.platform import Service
 from shiftproof.ports import Experiment
-from shiftproof.report.live import View
+from shiftproof.report.live_view import View
 from shiftproof.safety.journal import Journal, journal_dir
 from shiftproof.safety.lock import exclusive
 from shiftproof.safety.windows import refuse_in_peak

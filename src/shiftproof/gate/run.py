@@ -21,7 +21,8 @@ from shiftproof.gate.request import Request
 from shiftproof.gate.undo import recover_all
 from shiftproof.model.platform import Target
 from shiftproof.model.verdict import Verdict
-from shiftproof.report.live import View, open_console, view_for
+from shiftproof.report.live import open_console, view_for
+from shiftproof.report.live_view import View
 from shiftproof.report.verdict_file import VERDICT_FILE, write_verdict
 from shiftproof.safety.lock import exclusive
 

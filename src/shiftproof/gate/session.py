@@ -33,7 +33,7 @@ from shiftproof.model.result import RunResult
 from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.ports import Weights, WorkloadState
 from shiftproof.report.allure import record_test
-from shiftproof.report.live import Header, LiveNumbers, View
+from shiftproof.report.live_view import Header, LiveNumbers, View
 from shiftproof.safety.journal import Journal
 
 WEIGHTS_LEASE_S = 900.0

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from shiftproof.model.result import PhaseRow, RunResult
 from shiftproof.model.verdict import Verdict
-from shiftproof.report.live import SO_FAR, Header, LiveNumbers, Seconds, number_words
+from shiftproof.report.live_view import SO_FAR, Header, LiveNumbers, Seconds, number_words
 from shiftproof.report.summary import STYLES, add_phase, phase_table, print_summary
 from shiftproof.report.words import attributed_of, clean, duration
 
