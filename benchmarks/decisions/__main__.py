@@ -62,7 +62,7 @@ def main() -> int:
     text = page.written(result)
     (given.out / "decisions.md").write_text(text, encoding="utf-8")
     print(text)
-    wrong = simulated.broken(result["simulated"])
+    wrong = simulated.broken(result["simulated"]) + graceful.broken(result["graceful"])
     for cell in wrong:
         _say(f"beyond the stated error rate: {cell}")
     return 1 if wrong else 0

@@ -1,23 +1,26 @@
 """The counting rule of graceful actions: what a defect has to cost to be caught, and what noise does to it.
 
-FAIL: two tries of one action lose a request (and more than the control alone lost so far, at 1%); INCONCLUSIVE: one
-does; PASS: none does in the whole run. Pairs a try are the least that the gate waits for; an action that takes longer
-has more. Not played: a loss on what was then leaving, which is FAIL by itself, and McNemar's test.
+FAIL: two tries of one action lose a request (and more than the control alone lost, if it lost any; while the run goes
+on, more than chance); INCONCLUSIVE: one does; PASS: none does in the whole run. Pairs a try are the least that the gate
+waits for; an action that takes longer has more. Not played: a loss on what was then leaving, which is FAIL by itself,
+and McNemar's test.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from benchmarks.decisions.simulated import CHANCE
 from shiftproof.gate.phases import AFTER_RECOVERY_S
 from shiftproof.gate.settings import FULL, QUICK, Depth
 from shiftproof.judge.counting import recurring_loss
+from shiftproof.judge.sequential import binomial_at_least
 from shiftproof.model.history import PhaseKind
 
 #: As infra/platform.yaml has them for payments: its load, its graceful actions, and how long its crashes may take.
@@ -28,6 +31,8 @@ ACTIONS = ("deploy", "shift", "rollback", "pod-delete", "node-drain")
 #: Where a weighted request goes along; the two pinned ones are still a pair, held to the same rule.
 TRIPLES = ("shift", "rollback")
 DEPTHS = {"full": FULL, "quick": QUICK}
+#: Wrong FAILs of the counting rule at most, whatever independent noise each side has (docs/STATISTICS.md).
+STATED_WRONG = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,26 +113,37 @@ def judged(phases: tuple[Span, ...], legacy: set[int], cluster: set[int], weight
             # The pinned pair within a triple is looked at between tries at the earliest.
             looks = [span.end for span in tries] if number else [at + 1 for at in mine]
             clean = clean and not mine
-            live = live or any(_recurs(tries, mine, control, seen) for seen in looks)
-            once = once or _recurs(tries, mine, control, total)
+            live = live or any(_recurs(tries, mine, control, seen, under_way=True) for seen in looks)
+            once = once or _recurs(tries, mine, control, total, under_way=False)
     return Wrong(live or once, once, clean)
 
 
-def _recurs(tries: list[Span], mine: list[int], control: list[int], seen: int) -> bool:
+def _recurs(tries: list[Span], mine: list[int], control: list[int], seen: int, *, under_way: bool) -> bool:
     """What the rule says of this action when the first `seen` pairs of the run are there."""
     losses = [sum(span.start <= at < min(span.end, seen) for at in mine) for span in tries]
     if sum(1 for one in losses if one) < 2:  # the rule says so too; this is the quick way for most runs
         return False
     pairs = min(seen, tries[-1].end) - tries[0].start
-    return recurring_loss(losses, pairs, bisect_right(control, seen - 1), seen)
+    return recurring_loss(losses, pairs, bisect_right(control, seen - 1), seen, under_way=under_way)
+
+
+def broken(result: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Rates of noise at which the rule errs more often than stated, by more than chance."""
+    return [
+        f"the counting rule, {name}, noise of {row['rate']:.4%}: {row['fail']:.2%}, {STATED_WRONG:.1%} stated"
+        for name, one in result.items()
+        for row in one["noise"]
+        if binomial_at_least(round(row["fail"] * one["runs"]), one["runs"], STATED_WRONG) < CHANCE
+    ]
 
 
 def table(runs: int, rng: np.random.Generator) -> dict[str, dict[str, Any]]:
     """Both, over a grid, for each depth."""
     rates = (0.0001, 0.0003, 0.001, 0.002, 0.005, 0.01)
-    noises = (0.000003, 0.00001, 0.00003, 0.0001, 0.0003, 0.001)
+    noises = (0.000003, 0.00001, 0.00003, 0.0001, 0.0002, 0.0003, 0.001)
     return {
         name: {
+            "runs": runs,
             "pairs": depth.pairs_per_action,
             "repeats": depth.repeats,
             "all_pairs": spans(depth)[-1].end,

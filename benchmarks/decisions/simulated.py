@@ -14,7 +14,7 @@ from shiftproof.judge.sequential import binomial_at_least
 from shiftproof.model.verdict import Verdict
 
 #: A share so far above what is stated is no chance of these streams.
-_CHANCE = 0.001
+CHANCE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +97,4 @@ def broken(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _is_beyond(row: dict[str, Any]) -> bool:
     streams: int = row["streams"]
-    return binomial_at_least(round(row["wrong"] * streams), streams, row["stated"]) < _CHANCE
+    return binomial_at_least(round(row["wrong"] * streams), streams, row["stated"]) < CHANCE

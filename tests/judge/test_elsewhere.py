@@ -8,7 +8,7 @@ import pytest
 from fakes.judge_cases import findings_of, not_passed, the
 
 from shiftproof.model.event import Failure, Side
-from shiftproof.model.history import PhaseKind, Source
+from shiftproof.model.history import Budget, PhaseKind, Source
 from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.testing import RunBuilder, clean_run
 
@@ -50,6 +50,23 @@ def test_a_loss_just_before_it_does_not_carry_an_outage_out_of_its_crash() -> No
     finding = the(run, "outage", "node-loss")
     assert finding.verdict is Verdict.FAIL
     assert "longer than it may be" in finding.reason
+
+
+def test_an_outage_that_begins_in_its_crash_is_judged_by_its_whole_length() -> None:
+    """A budget that covers no more than it allows would else make the length a matter of doubt at most."""
+    run = node_lost(seconds=11.0, share=0.4)
+    run.change("node-loss", budget=Budget(outage_ms=8000, lost_requests=3000, recover_s=8))
+    (finding,) = findings_of(run, "outage", "node-loss")
+    assert finding.verdict is Verdict.FAIL
+    assert "longer than it may be" in finding.reason
+
+
+def test_what_is_lost_after_a_pause_beside_a_sick_control_is_a_doubt_and_no_pass() -> None:
+    run = clean_run(pairs_per_s=250).fail(Side.CLUSTER, "quiet", after_s=9, seconds=0.5, at_most=8)
+    run.fail(Side.LEGACY, "quiet", after_s=9.9, seconds=0.5, at_most=5)
+    finding = the(run, "availability", "quiet")
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "the control itself failed 5 times" in finding.reason
 
 
 def test_a_long_outage_between_phases_is_told() -> None:

@@ -101,6 +101,28 @@ def test_both_sides_failing_while_the_load_stood_still_is_the_machines_doing() -
     assert the(late, "availability", "deploy").verdict is Verdict.INCONCLUSIVE
 
 
+def test_what_breaks_both_sides_does_not_excuse_what_is_lost_on_a_pod_that_leaves() -> None:
+    """Connections run out during the deploy, on both sides; that is no noise of the machine."""
+    run = clean_run()
+    for repeat in (1, 2, 3):
+        for side in (Side.LEGACY, Side.CLUSTER):
+            run.fail(
+                side, "deploy", repeat=repeat, after_s=4, seconds=0.5, at_most=4, failure=Failure.STATUS, status=500
+            )
+    leaving_pod(one_failure(run, 2, target="198.18.1.7:8080", cause="reset-by-target"))
+    finding = the(run, "availability", "deploy")
+    assert finding.verdict is Verdict.FAIL
+    assert "1 on what was then leaving" in finding.reason
+
+
+def test_random_failures_of_both_sides_happen_to_hit_what_is_leaving() -> None:
+    run = clean_run()
+    for repeat in (1, 2, 3):
+        run.fail(Side.LEGACY, "deploy", repeat=repeat, after_s=4, seconds=0.5, at_most=5)
+    leaving_pod(one_failure(run, 2, target="198.18.1.7:8080", cause="reset-by-target"))
+    assert the(run, "availability", "deploy").verdict is Verdict.INCONCLUSIVE
+
+
 def test_what_the_log_does_not_have_never_came_to_the_pod_that_was_leaving() -> None:
     run = clean_run()
     run.logged = True

@@ -7,6 +7,7 @@ connections, not its accounts, not its file.
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -32,6 +33,7 @@ class CustomersLoad:
         self._events: Events = no_events()
         self._problem: str | None = None
         self._stopped = False
+        self._lock = Lock()  # a drill and the monitor both ask, each in its own thread
 
     def start(self) -> None:
         """Returns once the first request was recorded; raises LoadError when there is none."""
@@ -48,7 +50,8 @@ class CustomersLoad:
         """What customers saw so far."""
         if self._running is None:
             return CustomersReport(0, 0, problem="the customers' traffic was not observed")
-        self._events = np.concatenate([self._events, self._running.new_events()])
+        with self._lock:
+            self._events = np.concatenate([self._events, self._running.new_events()])
         problem = self._problem
         if problem is None and not self._stopped and not self._running.alive():
             problem = "the customers' load died"

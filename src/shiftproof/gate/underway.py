@@ -116,8 +116,8 @@ class Underway:
         """All so far; after `close`, all there is."""
         events = self.monitor.events()
         events = events[events["intended_ns"].argsort(kind="stable")]
-        failed = events[events["failure"] != Failure.NONE][:FAILED_LOOKED_UP]
-        ids = [request_id(int(event["pair"]), int(event["side"])) for event in failed]
+        failed = events[events["failure"] != Failure.NONE]
+        ids = [request_id(int(event["pair"]), int(event["side"])) for event in failed[:FAILED_LOOKED_UP]]
         # Before the timeline is put together: a log that cannot be read, or is not ours, is part of it.
         records, gap = self._lookup(ids, events)
         return History(
@@ -128,7 +128,7 @@ class Underway:
             servers=_named(self.load.servers(), events),
             timeline=merge_timelines(self.timeline(), gap),
             lb_records=records,
-            logged=not gap,
+            logged=not gap and len(failed) <= FAILED_LOOKED_UP,
             load=self._load_report,
             customers=self._customers(),
             probes=self.monitor.probes(),

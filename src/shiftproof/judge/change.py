@@ -16,7 +16,7 @@ def loses_by_change(lost: int, pairs: int, legacy_only: int, all_pairs: int, rat
     """Whether `lost` attributed failures of `pairs` prove more than the unacceptable `rate`, and more than noise.
 
     The e-process of `rate_log_e`, so it may be looked at after every pair. legacy_only, all_pairs: what legacy lost
-    alone over the run so far; if there is any, the losses must also exceed it (exact conditional test at 1%).
+    alone over the run so far; if there is any, the losses must also exceed it (`beyond_noise`).
     """
     if lost < MIN_ERRORS or float(rate_log_e(lost, pairs, rate)) < math.log(1 / alpha):
         return False

@@ -12,15 +12,13 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from shiftproof.errors import ClearFail
 from shiftproof.judge.case import PLANNED_TESTS
 from shiftproof.judge.change import loses_by_change
 from shiftproof.judge.counting import control_failures, is_sick, recurring_loss
 from shiftproof.judge.live_latency import LiveLatency, SlowPhase
 from shiftproof.judge.live_probes import LiveProbes
-from shiftproof.judge.outages import JOIN_NS
+from shiftproof.judge.outages import worst_within
 from shiftproof.judge.sequential import MIN_ERRORS, mcnemar_log_e, split_alpha
 from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import Budget, PhaseKind
@@ -56,12 +54,18 @@ class _Tally:
     both_failed: int = 0
     pinned_failed: list[int] = field(default_factory=lambda: [0, 0])  # on legacy, on the cluster
     tested: list[int] = field(default_factory=lambda: [0, 0])  # treatment-only, control-only; not of crashes
-    lost: list[int] = field(default_factory=list)  # sending times, of crashes alone
+    lost: list[tuple[int, int]] = field(default_factory=list)  # sent and ended, of crashes alone
     slow: SlowPhase | None = None
 
     @property
     def control_failed(self) -> int:
         return control_failures(self.kind, *self.pinned_failed)
+
+    @property
+    def control_alone(self) -> int:
+        legacy, cluster = self.pinned_failed
+        both = legacy - self.legacy_only
+        return control_failures(self.kind, legacy - both, cluster - both)
 
     def count(self) -> PhaseCount:
         return PhaseCount(self.name, self.repeat, self.pairs, self.attributed, self.control_only, self.both_failed)
@@ -178,7 +182,7 @@ class LiveJudge:
         if not {Side.LEGACY, Side.CLUSTER, treatment} <= sides.keys():
             return None
         del self._pending[pair]
-        ok, sent_ns, _ = sides[treatment]
+        ok, sent_ns, ended_ns = sides[treatment]
         pinned = (sides[Side.LEGACY][0], sides[Side.CLUSTER][0])
         triple = treatment is Side.WEIGHTED
         control_ok = any(pinned) if triple else pinned[0]
@@ -191,9 +195,9 @@ class LiveJudge:
         tally.both_failed += not ok and not control_ok
         tally.pinned_failed = [failed + (not ok) for failed, ok in zip(tally.pinned_failed, pinned, strict=True)]
         if tally.budget is not None:
-            # When its fault began is known at its end only: what the budget does not cover is judged then.
+            # When its fault began is known at its end only, so the worst that its budget may cover is held to it now.
             if attributed:
-                tally.lost.append(sent_ns)
+                tally.lost.append((sent_ns, ended_ns))
         else:
             tally.tested[0] += attributed
             tally.tested[1] += control_only
@@ -224,6 +228,7 @@ class LiveJudge:
             pairs,
             sum(other.legacy_only for other in everything),
             sum(other.pairs for other in everything),
+            under_way=True,
         ):
             return None
         losing = [other for other in repeats if other.attributed]
@@ -244,15 +249,15 @@ class LiveJudge:
 
     def _over_budget(self, tally: _Tally) -> Finding | None:
         budget = tally.budget
-        lost = len(tally.lost)
-        if budget is None or lost < MIN_ERRORS:
+        if budget is None or len(tally.lost) < MIN_ERRORS:
             return None
+        if is_sick(tally.control_alone, tally.pairs, self._objectives.availability.unacceptable):
+            return None
+        lost, longest_ns = worst_within(tally.lost, round(budget.recover_s * 1e9))
+        longest_ms = longest_ns / 1e6
         if lost > budget.lost_requests:
             reason = f"{tally.name}: {lost:,} requests lost already, the budget is {budget.lost_requests:,}."
             return self._fail("outage", tally, reason)
-        sent = np.sort(np.array(tally.lost, dtype=np.int64))
-        runs = np.split(sent, np.flatnonzero(np.diff(sent) >= JOIN_NS) + 1)
-        longest_ms = max(float(run[-1] - run[0]) for run in runs) / 1e6
         if longest_ms > budget.outage_ms:
             reason = (
                 f"{tally.name}: an outage of at least {longest_ms:,.0f} ms, the budget is {budget.outage_ms:,.0f} ms."

@@ -82,6 +82,26 @@ def find_outages(pairs: Pairs, *, started_ns: int, rows: Ints | None = None) -> 
     return tuple(_span(pairs, rows, good, started_ns) for rows in np.split(failed, cuts))
 
 
+def worst_within(lost: Sequence[tuple[int, int]], window_ns: int) -> tuple[int, int]:
+    """The most failures, and the longest outage in ns, that a window of this length may cover, wherever it begins.
+
+    lost: when each failed request was sent and ended (ns), in any order. Covered is what ended after the window began
+    and was sent before it ended, as `claims.common.in_window` has it; the length is from first to last, at the least.
+    """
+    if not lost:
+        return 0, 0
+    times = np.array(sorted(lost), dtype=np.int64)
+    sent, ended = times[:, 0], times[:, 1]
+    begins = np.sort(ended)
+    most = int((np.searchsorted(sent, begins + window_ns) - np.arange(len(begins))).max())
+    runs = np.split(np.arange(len(sent)), np.flatnonzero(np.diff(sent) >= JOIN_NS) + 1)
+    longest = 0
+    for run in runs:
+        last = np.searchsorted(sent[run], ended[run] + window_ns) - 1
+        longest = max(longest, int((sent[run][last] - sent[run]).max()))
+    return most, longest
+
+
 def outages_of(spans: Sequence[OutageSpan], phases: Sequence[Phase]) -> tuple[Outage, ...]:
     """As the verdict file names them."""
     return tuple(span.as_outage(phases[span.phase].name if span.phase >= 0 else "between phases") for span in spans)

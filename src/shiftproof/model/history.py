@@ -146,7 +146,7 @@ class History:
     """All that the judges may look at. `events` is sorted by intended time (EVENT_DTYPE).
 
     operations and servers: names by the indices used in events. probes: by their start. logged: the load balancer keeps
-    a log that could be read, so a failed request without a record there never came to it.
+    a log, and each failed request was looked up in it, so that one without a record there never came to it.
     """
 
     started_ns: int

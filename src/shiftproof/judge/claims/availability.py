@@ -18,8 +18,10 @@ from shiftproof.judge.case import Case
 from shiftproof.judge.claims.common import (
     GRACEFUL,
     Repeat,
+    beside_noise,
     beside_sick,
     between_phases,
+    beyond_objective,
     budget_window,
     by_change,
     culprits_of,
@@ -78,8 +80,8 @@ def judge(case: Case) -> Iterable[Finding]:
 def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
     lost = losing(repeats)
     culprits = culprits_of(case, np.concatenate([repeat.rows for repeat in repeats]))
-    sick = beside_sick(case, repeats)
-    on_leaving = 0 if sick else sum(culprit.requests for culprit in culprits if culprit.leaving)
+    noisy = beside_noise(case, repeats)
+    on_leaving = 0 if noisy else sum(culprit.requests for culprit in culprits if culprit.leaving)
     data = {
         "repeats": [{"pairs": r.pairs, "attributed": r.attributed, "control_only": r.control_only} for r in repeats],
         "on_leaving": on_leaving,
@@ -91,7 +93,7 @@ def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
     missing = _missing(case, repeats)
     if lost:
         more = f"; {missing}" if missing else ""
-        reason = f"{_lost(repeats, 0)[:-1]}, {_no_proof(repeats, sick=sick)}{more}."
+        reason = f"{_lost(repeats, 0)[:-1]}, {_no_proof(repeats, sick=beside_sick(case, repeats))}{more}."
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)
     if missing:
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, f"{missing}.", data)
@@ -103,8 +105,7 @@ def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
 def _no_proof(repeats: list[Repeat], *, sick: bool) -> str:
     """Why what these repeats lost is no FAIL."""
     if sick:
-        failed = sum(repeat.control_failed for repeat in repeats)
-        return f"and the control itself failed {failed:,} times, beyond its own objective: nothing can be counted by it"
+        return beyond_objective(sum(repeat.control_failed for repeat in repeats))
     if len(losing(repeats)) == 1:
         return "once and on nothing that was leaving: it may be chance"
     return "no more than noise: the control alone lost some too"
@@ -144,7 +145,8 @@ def _elsewhere(case: Case, name: str, rows: Ints, in_budget: int, kind: PhaseKin
     data = {"pairs": n, "attributed": t, "control_only": c, "log_e": crossing.log_e, "in_budget_window": in_budget}
     said = f"{t:,} of {n:,} failed on the new side alone, {c:,} on the control alone"
     outside = " outside the fault's budget window" if in_budget else ""
-    changed = kind is PhaseKind.LOAD and by_change(case, t, n, pinned_failures(case, rows)[0])
+    legacy_failed, *_ = pinned_failures(case, rows)
+    changed = kind is PhaseKind.LOAD and by_change(case, t, n, legacy_failed)
     if crossing.reached or changed:
         data |= told(culprits_of(case, rows[treatment]))
         reason = f"{said}{outside}: more than chance at {case.alpha:.0%} over all tests."
@@ -152,6 +154,9 @@ def _elsewhere(case: Case, name: str, rows: Ints, in_budget: int, kind: PhaseKin
     if n == 0:
         reason = f"no complete pair{outside}, so nothing is known."
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)
+    if kind is PhaseKind.LOAD and t and is_sick(legacy_failed, n, case.objectives.availability.unacceptable):
+        data |= told(culprits_of(case, rows[treatment]))
+        return Finding(_NAME, name, Verdict.INCONCLUSIVE, f"{said}{outside}, {beyond_objective(legacy_failed)}.", data)
     acceptable = case.objectives.availability.acceptable
     if t >= MIN_ERRORS and t > 2 * c and binomial_at_least(t, n, acceptable) < _DOUBT:
         data |= told(culprits_of(case, rows[treatment]))
@@ -170,7 +175,7 @@ def _pinned(case: Case, name: str, repeats: list[Repeat]) -> Iterator[Finding]:
         return
     together = np.concatenate(rows)
     treatment, control = case.pairs.pinned_attributed[together], case.pairs.pinned_control_only[together]
-    legacy_failed, _ = pinned_failures(case, together)
+    legacy_failed, *_ = pinned_failures(case, together)
     counts = not is_sick(legacy_failed, len(together), case.objectives.availability.unacceptable)
     recurring = counts and recurring_loss(lost, len(together), *noise(case))
     sure = recurring or mcnemar(treatment, control, case.alpha_share).reached

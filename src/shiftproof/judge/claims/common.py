@@ -16,6 +16,7 @@ from shiftproof.judge.lives import fault_begins
 from shiftproof.judge.outages import OutageSpan, find_outages
 from shiftproof.judge.pairing import Bools, Ints
 from shiftproof.judge.sequential import Crossing, mcnemar
+from shiftproof.judge.words import count
 from shiftproof.model.history import Phase, PhaseKind
 
 GRACEFUL = (PhaseKind.GRACEFUL, PhaseKind.SHIFT, PhaseKind.ROLLBACK)
@@ -26,7 +27,10 @@ MAX_EXPLAINED = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """One try of an action. rows: of its attributed failures. crossing: McNemar over all its pairs."""
+    """One try of an action. rows: of its attributed failures. crossing: McNemar over all its pairs.
+
+    control_failed: all failures of the pinned control; control_alone: those in which the other side did not fail.
+    """
 
     index: int
     phase: Phase
@@ -35,6 +39,7 @@ class Repeat:
     control_only: int
     both_failed: int
     control_failed: int
+    control_alone: int
     rows: Ints
     crossing: Crossing
 
@@ -44,6 +49,7 @@ def repeat_of(case: Case, index: int, phase: Phase) -> Repeat:
     rows = case.pairs.rows(index)
     attributed = case.pairs.attributed[rows]
     control_only = case.pairs.control_only[rows]
+    legacy, cluster, both = pinned_failures(case, np.arange(rows.start, rows.stop))
     return Repeat(
         index=index,
         phase=phase,
@@ -51,17 +57,18 @@ def repeat_of(case: Case, index: int, phase: Phase) -> Repeat:
         attributed=int(attributed.sum()),
         control_only=int(control_only.sum()),
         both_failed=int(case.pairs.both_failed[rows].sum()),
-        control_failed=control_failures(phase.kind, *pinned_failures(case, np.arange(rows.start, rows.stop))),
+        control_failed=control_failures(phase.kind, legacy, cluster),
+        control_alone=control_failures(phase.kind, legacy - both, cluster - both),
         rows=np.flatnonzero(attributed) + rows.start,
         crossing=mcnemar(attributed, control_only, case.alpha_share),
     )
 
 
-def pinned_failures(case: Case, rows: Ints) -> tuple[int, int]:
-    """(on legacy, on the cluster): complete pairs in which the pinned request failed."""
+def pinned_failures(case: Case, rows: Ints) -> tuple[int, int, int]:
+    """(on legacy, on the cluster, on both): complete pairs in which the pinned request failed."""
     complete = case.pairs.complete[rows]
     legacy, cluster = (complete & ~side.ok[rows] for side in (case.pairs.legacy, case.pairs.cluster))
-    return int(legacy.sum()), int(cluster.sum())
+    return int(legacy.sum()), int(cluster.sum()), int((legacy & cluster).sum())
 
 
 def outages_in(case: Case, rows: Ints) -> tuple[OutageSpan, ...]:
@@ -93,6 +100,22 @@ def beside_sick(case: Case, repeats: Sequence[Repeat]) -> bool:
     """The control of these repeats fails beyond its own objective: counted against it nothing can be proven."""
     failed, pairs = sum(repeat.control_failed for repeat in repeats), sum(repeat.pairs for repeat in repeats)
     return is_sick(failed, pairs, case.objectives.availability.unacceptable)
+
+
+def beside_noise(case: Case, repeats: Sequence[Repeat]) -> bool:
+    """The same of failures of the control alone: then each side fails at random, also on what happens to be leaving.
+
+    What breaks both sides at once is none of it: an action that does so is not excused for what it costs beside.
+    """
+    alone, pairs = sum(repeat.control_alone for repeat in repeats), sum(repeat.pairs for repeat in repeats)
+    return is_sick(alone, pairs, case.objectives.availability.unacceptable)
+
+
+def beyond_objective(failed: int) -> str:
+    """Why a sick control proves nothing, as the end of a sentence."""
+    return (
+        f"and the control itself failed {count(failed, 'time')}, beyond its own objective: nothing can be counted by it"
+    )
 
 
 def noise(case: Case) -> tuple[int, int]:

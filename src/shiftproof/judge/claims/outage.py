@@ -14,8 +14,9 @@ from shiftproof.judge.case import Case
 from shiftproof.judge.claims.common import (
     GRACEFUL,
     Repeat,
-    beside_sick,
+    beside_noise,
     between_phases,
+    beyond_objective,
     budget_window,
     by_change,
     culprits_of,
@@ -73,7 +74,7 @@ def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
         decisive = any(repeat.crossing.reached for repeat in repeats)
         said = f"{count(len(too_long), 'outage')} in {count(len(repeats), 'repeat')}, the longest {described(worst)}"
         data |= told(culprits)
-        on_leaving = any(culprit.leaving for culprit in culprits) and not beside_sick(case, repeats)
+        on_leaving = any(culprit.leaving for culprit in culprits) and not beside_noise(case, repeats)
         if recurring or decisive or on_leaving:
             return Finding(_NAME, name, Verdict.FAIL, f"{said}; a graceful action may cause none.", data)
         return Finding(
@@ -98,13 +99,19 @@ def _crash(case: Case, index: int, phase: Phase) -> Iterator[Finding]:
     if budget is None or window is None:
         yield Finding(_NAME, phase.name, Verdict.INCONCLUSIVE, "the experiment's file has no budget to hold it to.")
         return
+    repeat = repeat_of(case, index, phase)
     rows = case.pairs.rows(index)
     covered = in_window(case, rows, window)
-    attributed = case.pairs.attributed[rows]
-    lost, beyond = (np.flatnonzero(attributed & which) + rows.start for which in (covered, ~covered))
-    finding = _within_budget(phase, budget, outages_in(case, lost), len(lost))
+    # An outage that reaches into the window is the crash's, all of it; what stands by itself is not.
+    spans = outages_in(case, repeat.rows)
+    own = [span for span in spans if covered[np.array(span.rows) - rows.start].any()]
+    lost = np.array([row for span in own for row in span.rows], dtype=np.int64)
+    finding = _within_budget(phase, budget, own, len(lost))
     problem = effect_problem(phase)
-    if problem is not None and finding.verdict is not Verdict.FAIL:
+    if finding.verdict is Verdict.FAIL and beside_noise(case, [repeat]):
+        reason = f"{finding.reason[:-1]}, {beyond_objective(repeat.control_alone)}."
+        finding = Finding(_NAME, phase.name, Verdict.INCONCLUSIVE, reason, finding.data)
+    elif problem is not None and finding.verdict is not Verdict.FAIL:
         finding = Finding(_NAME, phase.name, Verdict.INCONCLUSIVE, f"{problem}.", finding.data)
     elif not case.pairs.complete[rows][covered].any() and finding.verdict is Verdict.PASS:
         reason = "no complete pair while the fault lasted, so no outage could be seen."
@@ -114,7 +121,7 @@ def _crash(case: Case, index: int, phase: Phase) -> Iterator[Finding]:
             _NAME, phase.name, finding.verdict, finding.reason, {**told(culprits_of(case, lost)), **finding.data}
         )
     yield finding
-    yield from _uncalled(case, phase.name, beyond, sure=False)
+    yield from _uncalled(case, phase.name, np.setdiff1d(repeat.rows, lost), sure=False)
 
 
 def _within_budget(phase: Phase, budget: Budget, spans: Sequence[OutageSpan], lost: int) -> Finding:
