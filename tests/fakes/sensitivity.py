@@ -70,8 +70,10 @@ class World:
         if not (self.folder / "platform.json").exists():
             self.platform_is({"weights": "100"})
 
-    def platform_is(self, facts: Mapping[str, str], *problems: str, scope: str = "lab:1") -> None:
-        look = {"scope": scope, "facts": facts, "problems": problems}
+    def platform_is(
+        self, facts: Mapping[str, str], *problems: str, scope: str = "lab:1", passing: tuple[str, ...] = ()
+    ) -> None:
+        look = {"scope": scope, "facts": facts, "problems": problems, "passing": passing}
         (self.folder / "platform.json").write_text(json.dumps(look))
 
     @property
@@ -124,7 +126,7 @@ class FilePlatform:
 
     def look(self) -> Look:
         found = json.loads((self.folder / "platform.json").read_text())
-        return Look(found["scope"], found["facts"], tuple(found["problems"]))
+        return Look(found["scope"], found["facts"], tuple(found["problems"]), tuple(found["passing"]))
 
 
 def run_in(world: World, console: Console, *, fresh: bool = False) -> int:

@@ -56,7 +56,7 @@ def main(folder: Path, words: list[str]) -> int:
     while script["waits"] and not (folder / "go").exists():
         time.sleep(0.02)
     if script["spoils"]:
-        look = {"scope": "lab:1", "facts": {"weights": script["spoils"]}, "problems": []}
+        look = {"scope": "lab:1", "facts": {"weights": script["spoils"]}, "problems": [], "passing": []}
         (folder / "platform.json").write_text(json.dumps(look))
     if script["edits"]:
         (folder / "edited").write_text(script["edits"])

@@ -12,7 +12,7 @@ import pytest
 from fakes.sensitivity import Script, World
 from rich.console import Console
 
-from shiftproof.sensitivity import run
+from shiftproof.sensitivity import settling
 
 TESTS = Path(__file__).parents[1]
 PATIENCE_S = 60.0
@@ -28,7 +28,7 @@ GOOD = {
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("SHIFTPROOF_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(run, "NORMAL_WITHIN_S", 0.3)
+    monkeypatch.setattr(settling, "NORMAL_WITHIN_S", 0.3)
     made = World(tmp_path)
     made.write(**GOOD)
     return made
@@ -53,7 +53,8 @@ def start(world: World) -> Iterator[Started]:
     processes: list[subprocess.Popen[str]] = []
 
     def begin(*words: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+        path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])  # the same copy as here
+        environment = {**os.environ, "PYTHONPATH": path}
         process = subprocess.Popen(
             [sys.executable, "-m", "fakes.sensitivity", str(world.folder), *words],
             stdout=subprocess.PIPE,

@@ -6,10 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from shiftproof import cli
 from shiftproof.errors import ConfigError, UserError
 from shiftproof.gate.config import read_platform
+from shiftproof.gate.planting import read_defect
 from shiftproof.sensitivity.catalogue import find_defects
 
 ROOT = Path(__file__).parents[2]
@@ -139,3 +141,14 @@ def test_what_cannot_be_asked_is_said_in_one_line(
 ) -> None:
     assert cli.run(["sensitivity", *words]) == 3
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_late_deregistration_outlasts_what_a_pod_serves_for_and_new_pods_are_in_at_once() -> None:
+    """Its title says ten seconds against five: the manifests and the plant must say the same."""
+    base = ROOT / "infra/services/payments/base"
+    (container,) = yaml.safe_load((base / "deployment.yaml").read_text())["spec"]["template"]["spec"]["containers"]
+    drain_s = float(yaml.safe_load((base / "configmap.yaml").read_text())["data"]["DRAIN_S"])
+    assert (container["lifecycle"]["preStop"]["sleep"]["seconds"], drain_s) == (4, 1)
+    (step,) = read_defect(ROOT / "experiments/defects/late-deregistration.yaml").plant
+    assert step.router is not None
+    assert (step.router.registration_s, step.router.deregistration_s) == (0, 10)

@@ -9,10 +9,15 @@ from typing import Any
 import jsonschema
 import pytest
 
+from shiftproof.sensitivity.attempts import Outcome
 from shiftproof.sensitivity.document import JSON_FILE, MARKDOWN_FILE, schema
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
+
+#: What is promised: seconds are means, of load.
+FAIL_WITHIN_S, PASS_WITHIN_S = 60, 180
+TIMES_EACH, CLEAN_GATES = 3, 20
 
 
 @pytest.fixture
@@ -27,6 +32,29 @@ def test_they_hold_to_the_schema_and_are_whole(checked_in: dict[str, Any]) -> No
     jsonschema.validate(checked_in, schema())
     assert checked_in["complete"] is True
     assert checked_in["machine"]["cores"]
+
+
+def test_nothing_was_missed_and_nobody_stopped_for_nothing(checked_in: dict[str, Any]) -> None:
+    totals = checked_in["totals"]
+    assert checked_in["exit_code"] == 0
+    assert checked_in["stopped"] is None
+    assert totals["missed"]["k"] == 0
+    assert totals["again"]["passed"] == 0, "nor was a PASS with a defect planted thrown away"
+    assert totals["false_fail"]["k"] == 0
+    assert checked_in["clean"]["tries"] >= CLEAN_GATES
+    assert totals["clean_inconclusive"]["k"] <= 1
+
+
+def test_each_defect_was_caught_each_time_by_its_claim(checked_in: dict[str, Any]) -> None:
+    assert checked_in["defects"]
+    assert {row["name"]: row["outcomes"] for row in checked_in["defects"]} == {
+        row["name"]: {Outcome.CAUGHT.value: TIMES_EACH} for row in checked_in["defects"]
+    }
+
+
+def test_a_verdict_does_not_keep_people_waiting(checked_in: dict[str, Any]) -> None:
+    assert checked_in["totals"]["mean_fail_load_s"] <= FAIL_WITHIN_S
+    assert checked_in["totals"]["mean_pass_load_s"] <= PASS_WITHIN_S
 
 
 def test_they_name_no_path(checked_in: dict[str, Any]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes.report_runs import failed
@@ -12,7 +14,7 @@ from shiftproof.adapters.locust.events import EventTable, write_parquet
 from shiftproof.errors import LoadError, RefusedError, SetupError
 from shiftproof.gate.notes import write_timeline
 from shiftproof.judge.others import other_rules
-from shiftproof.model.history import Happening, Source
+from shiftproof.model.history import Happening, History, Source
 from shiftproof.sensitivity.fingerprint import file_digest, fingerprint, fingerprint_now, refuse_mixing, tree_digest
 from shiftproof.sensitivity.normal import Look, differences
 from shiftproof.sensitivity.plan import KnownDefect
@@ -103,6 +105,30 @@ def test_a_damaged_run_is_said_to_be_one(tmp_path: Path) -> None:
         others_of(tmp_path)
     (tmp_path / "timeline.jsonl").write_text("{}\n")
     with pytest.raises(LoadError, match="timeline"):
+        others_of(tmp_path)
+
+
+@pytest.mark.parametrize("data", [{}, {"phase_kind": "surprise", "repeat": 1}, {"phase_kind": "graceful"}, None, 7])
+def test_a_phase_that_is_marked_wrongly_is_damage_too(tmp_path: Path, data: object) -> None:
+    _, history, _ = failed(tmp_path)
+    write_parquet(tmp_path / "events.parquet", EventTable(history.events, history.operations, history.servers))
+    line = {"t_ns": 1, "source": "shiftproof", "subject": "phase/deploy", "detail": ""}
+    marks = [{**line, "kind": "phase.start", "data": data}, {**line, "kind": "phase.end", "data": {}}]
+    (tmp_path / "timeline.jsonl").write_text("".join(f"{json.dumps(mark)}\n" for mark in marks))
+    with pytest.raises(LoadError, match="is no timeline of a run"):
+        others_of(tmp_path)
+
+
+def test_figures_that_a_rule_cannot_take_are_said_to_be_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, history, _ = failed(tmp_path)
+    write_parquet(tmp_path / "events.parquet", EventTable(history.events, history.operations, history.servers))
+    (tmp_path / "timeline.jsonl").write_text("")
+
+    def stumble(_: History) -> Any:
+        raise IndexError("index 9 is out of bounds")
+
+    monkeypatch.setattr("shiftproof.sensitivity.rules.other_rules", stumble)
+    with pytest.raises(LoadError, match="hold what no run writes: index 9"):
         others_of(tmp_path)
 
 

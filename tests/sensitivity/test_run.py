@@ -9,12 +9,18 @@ from typing import Any
 
 import jsonschema
 import pytest
-from fakes.sensitivity import Script, World, run_in
+from fakes.sensitivity import FilePlatform, Script, World, run_in
 from rich.console import Console
 
+from shiftproof.cli.sensitivity import _copy
 from shiftproof.errors import LabError, RefusedError, UndoError
+from shiftproof.gate.planting.planting import NOT_KNOWN
+from shiftproof.sensitivity import settling
 from shiftproof.sensitivity.document import JSON_FILE, MARKDOWN_FILE, schema
+from shiftproof.sensitivity.normal import Look
 from shiftproof.sensitivity.page import PAGE_FILE
+from shiftproof.sensitivity.run import Result, Sensitivity
+from shiftproof.sensitivity.view import PlainView
 
 from .conftest import GOOD, said
 
@@ -100,6 +106,15 @@ def test_a_fail_before_its_defect_was_planted_is_no_catch(world: World, console:
     assert results(world)["attempts"][-1]["outcome"] == "FAIL before it was wholly planted"
 
 
+def test_a_fail_beside_a_defect_whose_effect_is_not_known_is_no_catch_and_no_false_alarm(
+    world: World, console: Console
+) -> None:
+    unknown = replace(GOOD["leak"], not_planted=(f"network: deny cluster -> database: {NOT_KNOWN}",))
+    world.write(**{**GOOD, "leak": unknown})
+    assert run_in(world, console) == 2
+    assert results(world)["attempts"][-1]["outcome"] == "FAIL before it was wholly planted"
+
+
 def test_one_inconclusive_clean_gate_of_twenty_is_allowed(world: World, console: Console) -> None:
     many = replace(world, clean=20, expects={})
     assert run_in(many, console) == 0
@@ -134,6 +149,25 @@ def test_a_gate_that_could_not_run_is_no_result_and_tried_again(
     world.write(**GOOD)
     assert run_in(world, console) == 0
     assert gates(world) == ["hole", "clean", "leak", "leak"]
+    assert results(world)["totals"]["again"]["without_result"] == 1
+    assert "; 1 try without a result, 0 cut short, were run again" in said(console)
+
+
+def test_a_pass_whose_undo_failed_is_no_miss_and_is_not_kept_quiet(world: World, console: Console) -> None:
+    world.write(**{**GOOD, "leak": Script("PASS", exit=3, says="shiftproof: deployment/payments is not put back")})
+    assert run_in(world, console) == 3
+    found = results(world)
+    assert found["attempts"][-1]["unheard"] == "PASS"
+    assert found["attempts"][-1]["problem"].endswith("is not put back (its verdict file says PASS)")
+    assert found["totals"]["again"] == {"without_result": 0, "cut_short": 0, "passed": 1}, "it is among what is left"
+
+    world.write(**GOOD)
+    assert run_in(world, console) == 0
+    assert results(world)["totals"]["again"] == {"without_result": 1, "cut_short": 0, "passed": 1}
+    assert "; 1 try without a result said PASS with a defect planted" in said(console).splitlines()[-2]
+    folder = max(world.reports.glob("sensitivity-*"))
+    for name in (MARKDOWN_FILE, PAGE_FILE):
+        assert "tries without a result that said PASS with a defect planted" in (folder / name).read_text()
 
 
 def test_a_gate_that_says_pass_without_planting_is_no_miss_and_no_catch(world: World, console: Console) -> None:
@@ -161,6 +195,60 @@ def test_a_platform_that_is_not_back_to_normal_stops_it(world: World, console: C
     world.platform_is({"weights": "100"})
     assert run_in(world, console) == 0
     assert gates(world) == ["hole", "clean", "leak"]
+
+
+@pytest.mark.parametrize(("clean", "fresh"), [(0, False), (1, True)], ids=["asked for in other words", "begun anew"])
+def test_what_an_earlier_campaign_left_changed_is_not_normal(
+    world: World, console: Console, clean: int, fresh: bool
+) -> None:
+    world.write(**{**GOOD, "hole": replace(GOOD["hole"], spoils="75")})
+    with pytest.raises(UndoError):
+        run_in(world, console)
+    world.write(**GOOD)
+    with pytest.raises(UndoError, match="before the first gate: weights was 100 and is 75") as stopped:
+        run_in(replace(world, clean=clean), console, fresh=fresh)
+    assert "lab down && shiftproof lab up" in stopped.value.one_line()
+    assert gates(world) == ["hole"], "nothing was run on a platform that is not normal"
+
+    world.platform_is({"weights": "75"}, scope="lab:2")
+    assert run_in(replace(world, clean=clean), console, fresh=fresh) == 0
+
+
+def test_another_configuration_has_a_normal_of_its_own(
+    world: World, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_in(world, console) == 0
+    monkeypatch.setattr("fakes.sensitivity.FINGERPRINT", {"src": "1", "infra": "2"})
+    world.platform_is({"weights": "75"})
+    assert run_in(world, console) == 0
+
+
+def test_what_passes_by_itself_has_more_time_and_is_said(
+    world: World, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "NORMAL_WITHIN_S", 0.0)
+    world.platform_is({"weights": "100"}, passing=("scaled out: 5 pods",))
+    looks: list[Look] = []
+    look = FilePlatform.look
+
+    def scale_in(platform: FilePlatform) -> Look:
+        looks.append(look(platform))
+        if len(looks) == 4:
+            world.platform_is({"weights": "100"})
+        return looks[-1]
+
+    monkeypatch.setattr(FilePlatform, "look", scale_in)
+    assert run_in(world, console) == 0
+    assert said(console).count("waiting: scaled out: 5 pods") == 1
+    assert gates(world) == ["hole", "clean", "leak"]
+
+
+def test_what_should_pass_and_does_not_stops_it(world: World, console: Console, monkeypatch: Any) -> None:
+    monkeypatch.setattr(settling, "PASSES_WITHIN_S", 0.2)
+    world.platform_is({"weights": "100"}, passing=("scaled out: 5 pods",))
+    with pytest.raises(UndoError, match="before the first gate: scaled out: 5 pods"):
+        run_in(world, console)
+    assert gates(world) == []
 
 
 def test_a_new_lab_has_a_normal_of_its_own(world: World, console: Console) -> None:
@@ -218,7 +306,7 @@ def test_code_that_is_edited_during_a_gate_stops_it_before_there_is_a_result(wor
     (world.folder / "edited").unlink()
     assert run_in(world, console) == 0
     assert gates(world) == ["hole", "clean", "clean", "leak"]
-    assert results(world)["cut_short"] == 1
+    assert results(world)["totals"]["again"]["cut_short"] == 1
 
 
 def test_after_the_end_the_same_words_begin_anew(world: World, console: Console) -> None:
@@ -247,3 +335,58 @@ def test_others_that_cannot_be_asked_decide_nothing(world: World, console: Conso
     assert run_in(world, console) == 0
     assert "others' rules could not be asked" in said(console)
     assert all(attempt["others"] == [] for attempt in results(world)["attempts"])
+
+
+def test_a_result_is_on_disk_before_others_are_asked(world: World, console: Console, monkeypatch: Any) -> None:
+    """Whatever goes wrong with their rules: a miss is never run again until it is none."""
+    parts = world.parts()
+
+    def break_down(_: Path) -> Any:
+        raise AssertionError("a fault in a rule")
+
+    world.write(**{**GOOD, "hole": Script("PASS")})
+    monkeypatch.setattr(World, "parts", lambda _: replace(parts, others=break_down))
+    with pytest.raises(AssertionError, match="a fault in a rule"):
+        run_in(world, console)
+
+    world.write(**GOOD)
+    monkeypatch.setattr(World, "parts", lambda _: parts)
+    assert run_in(world, console) == 1
+    assert gates(world) == ["hole", "clean", "leak"]
+    assert results(world)["totals"]["missed"]["k"] == 1
+
+
+def test_what_others_said_comes_back_from_the_state(world: World, console: Console) -> None:
+    world.write(**{**GOOD, "leak": Script(None)})
+    assert run_in(world, console) == 3
+    world.write(**GOOD)
+    assert run_in(world, console) == 0
+    found = {attempt["name"]: attempt["others"] for attempt in results(world)["attempts"]}
+    assert [others[0]["reason"] for others in found.values()] == [
+        f"20260101-000000-payments-{name}" for name in ("hole", "clean", "leak")
+    ]
+
+
+def test_a_table_that_was_stopped_in_its_last_check_is_not_checked_in(world: World, console: Console) -> None:
+    results_dir = world.folder / "results"
+    results_dir.mkdir()
+    ended: list[Result] = []
+
+    def campaign() -> None:
+        Sensitivity(world.asked(), world.parts(), PlainView(console)).run(fresh=False, ended=ended.append)
+
+    world.write(**{**GOOD, "leak": replace(GOOD["leak"], spoils="75")})
+    with pytest.raises(UndoError, match="after leak"):
+        campaign()
+    _copy(ended[-1], None, results_dir)
+    assert ended[-1].summary.complete
+    assert list(results_dir.iterdir()) == []
+    page = (ended[-1].folder / PAGE_FILE).read_text()
+    assert "<h1>Stopped after the last of 3 gates</h1>" in page
+    assert 'class="is-inconclusive"' in page
+
+    world.platform_is({"weights": "100"})
+    campaign()
+    _copy(ended[-1], None, results_dir)
+    assert {path.name for path in results_dir.iterdir()} == {JSON_FILE, MARKDOWN_FILE}
+    assert "<h1>All caught: 2 of 2</h1>" in (ended[-1].folder / PAGE_FILE).read_text()

@@ -200,7 +200,8 @@ def test_a_miss_is_the_first_thing_on_the_page() -> None:
     turns = turns_of("a")
     made = [attempt(turns[0], Outcome.MISSED)]
     summary = summary_of(turns, made)
-    assert headline(summary) == "MISSED a"
+    assert headline(ABOUT, summary) == "MISSED a"
+    assert headline(replace(ABOUT, stopped="interrupted"), summary) == "MISSED a"
     page = render_page(ABOUT, summary, made)
     assert page.index("MISSED a") < page.index("Main figures")
     assert 'class="is-fail"' in page
@@ -235,6 +236,28 @@ def test_a_table_that_is_not_whole_says_so_in_each_form() -> None:
     assert "Not whole: 2 of 3 gates have no result" in page
     whole = summary_of(turns[:1], made[:1])
     assert "whole:" not in (as_markdown(ABOUT, whole) + render_page(ABOUT, whole, made[:1]) + last_line(whole)).lower()
+
+
+def test_tries_thrown_away_are_told_in_each_form() -> None:
+    turns, made = all_good()
+    lost = [attempt(turns[0], Outcome.COULD_NOT_RUN), attempt(turns[0], Outcome.COULD_NOT_RUN, unheard="PASS")]
+    summary = summarise(turns, {one.key: one for one in made}, [*lost, *made], cut_short=3)
+    jsonschema.validate(json.loads(as_json(ABOUT, summary, [*lost, *made])), schema())
+    words = "; 2 tries without a result, 3 cut short, were run again"
+    words += "; 1 try without a result said PASS with a defect planted"
+    assert last_line(summary).endswith(words)
+    assert words in as_markdown(ABOUT, summary)
+    rows = {"tries without a result that were run again": 2, "tries cut short that were run again": 3}
+    for what, figure in rows.items():
+        assert f"| {what} | {figure} |" in as_markdown(ABOUT, summary)
+        assert f'<th scope="row">{what}</th><td class="n">{figure}</td>' in render_page(ABOUT, summary, made)
+
+
+def test_a_clean_gate_without_a_result_that_said_pass_hides_no_miss() -> None:
+    turns, made = all_good()
+    lost = attempt(next(turn for turn in turns if turn.name == CLEAN), Outcome.COULD_NOT_RUN, unheard="PASS")
+    summary = summarise(turns, {one.key: one for one in made}, [lost, *made])
+    assert (summary.totals.again.without_result, summary.totals.again.passed) == (1, 0)
 
 
 def test_by_another_claim_is_never_counted_as_expected() -> None:

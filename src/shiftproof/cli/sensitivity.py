@@ -89,6 +89,7 @@ def _copy(result: Result, json: str | None, results: Path | None) -> None:
         sys.stdout.flush()
     elif json is not None:
         write_atomic(Path(json), text)
-    if results is not None and result.summary.complete:  # half a table is not checked in
+    # Half a table is not checked in; nor is one whose last gate left a platform that is not back to normal.
+    if results is not None and result.summary.complete and result.about.stopped is None:
         write_atomic(results / JSON_FILE, text)
         write_atomic(results / MARKDOWN_FILE, (result.folder / MARKDOWN_FILE).read_text(encoding="utf-8"))

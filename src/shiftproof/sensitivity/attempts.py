@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from shiftproof.gate.planting.planting import NOT_KNOWN
 from shiftproof.model.verdict import Verdict
-from shiftproof.sensitivity.plan import Turn
+from shiftproof.sensitivity.plan import CLEAN, Turn
 
 NO_RUN = 3  # a gate's exit code when it could not run
 
@@ -58,6 +59,7 @@ class Attempt:
     """One turn as it ended. claims: those that FAILed. load_s: seconds of load until decided, None when unknown.
 
     run: the run's folder below reports/. problem: why it could not run, or why the gate said what it should not.
+    unheard: what the verdict file of a gate that is no result says (its undo failed, say); it counts as nothing.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Attempt:
     started_at: str
     problem: str | None = None
     others: tuple[OtherRule, ...] = ()
+    unheard: str | None = None
 
     @property
     def key(self) -> str:
@@ -85,6 +88,11 @@ class Attempt:
     def is_result(self) -> bool:
         """False: it says nothing about the gate, and is to be tried again."""
         return self.outcome is not Outcome.COULD_NOT_RUN
+
+    @property
+    def passed_unheard(self) -> bool:
+        """PASS with a defect planted, and no result: it would have been a miss."""
+        return self.name != CLEAN and self.unheard == Verdict.PASS
 
 
 def judged(turn: Turn, ended: Ended, started_at: str, run: str | None) -> Attempt:
@@ -97,10 +105,11 @@ def judged(turn: Turn, ended: Ended, started_at: str, run: str | None) -> Attemp
     verdict: Mapping[str, Any] = {} if problem else ended.verdict or {}
     failed = tuple(dict.fromkeys(c["name"] for c in verdict.get("claims", ()) if c["verdict"] == Verdict.FAIL))
     missing = tuple(verdict.get("run", {}).get("not_planted", ()))
-    outcome = Outcome.COULD_NOT_RUN if problem else _outcome(turn, Verdict(verdict["verdict"]), failed, len(missing))
+    outcome = Outcome.COULD_NOT_RUN if problem else _outcome(turn, Verdict(verdict["verdict"]), failed, missing)
     if outcome in _WITH_REASON:
         problem = _reason(verdict)
         problem += f" (not planted: {'; '.join(missing)})" if missing else ""
+    unheard = _unheard(turn, ended) if outcome is Outcome.COULD_NOT_RUN else None
     requests = verdict.get("requests", {})
     return Attempt(
         name=turn.name,
@@ -117,12 +126,16 @@ def judged(turn: Turn, ended: Ended, started_at: str, run: str | None) -> Attemp
         customers_failed=verdict.get("customers", {}).get("failed", 0),
         run=run,
         started_at=started_at,
-        problem=problem,
+        problem=f"{problem} (its verdict file says {unheard})" if unheard else problem,
+        unheard=unheard,
     )
 
 
-def _outcome(turn: Turn, verdict: Verdict, failed: tuple[str, ...], missing: int) -> Outcome:
-    """missing: steps of the defect that were not made, or did nothing. A FAIL without them is of something else."""
+def _outcome(turn: Turn, verdict: Verdict, failed: tuple[str, ...], missing: Sequence[str]) -> Outcome:
+    """missing: steps of the defect that were not made, or did nothing, or perhaps did: a FAIL then proves no catch.
+
+    Only when none of them was there for certain is it a false alarm.
+    """
     if verdict is Verdict.INCONCLUSIVE:
         return Outcome.INCONCLUSIVE
     if turn.defect is None:
@@ -130,7 +143,8 @@ def _outcome(turn: Turn, verdict: Verdict, failed: tuple[str, ...], missing: int
     if verdict is Verdict.PASS:
         return Outcome.MISSED
     if missing:
-        return Outcome.FALSE_FAIL if missing >= turn.defect.steps else Outcome.TOO_EARLY
+        absent = sum(not step.endswith(NOT_KNOWN) for step in missing)
+        return Outcome.FALSE_FAIL if absent >= turn.defect.steps else Outcome.TOO_EARLY
     return Outcome.CAUGHT if turn.defect.expects in failed else Outcome.OTHER_CLAIM
 
 
@@ -145,10 +159,23 @@ def _unsound(turn: Turn, ended: Ended) -> str | None:
         return f"its verdict file cannot be read: {type(error).__name__}: {error}"
     if verdict.exit_code != ended.exit_code:
         return f"its verdict file says {verdict} and its exit code {ended.exit_code}: {ended.said}"
-    wanted = turn.defect.stem if turn.defect else None
+    wanted = _wanted(turn)
     if planted != wanted:
         return f"its verdict file says that {planted or 'nothing'} was planted, and not {wanted or 'nothing'}"
     return None
+
+
+def _unheard(turn: Turn, ended: Ended) -> str | None:
+    """What the file of a gate that is no result says of just what was to be planted; None when it says nothing."""
+    try:
+        verdict = ended.verdict or {}
+        return Verdict(verdict["verdict"]).value if verdict["run"]["defect"] == _wanted(turn) else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _wanted(turn: Turn) -> str | None:
+    return turn.defect.stem if turn.defect else None
 
 
 def _reason(verdict: Mapping[str, Any]) -> str:
@@ -169,5 +196,10 @@ def read_attempt(document: Mapping[str, Any]) -> Attempt:
     fields = dict(document)
     fields["outcome"] = Outcome(fields["outcome"])
     fields["claims"] = tuple(fields["claims"])
-    fields["others"] = tuple(OtherRule(**one) for one in fields["others"])
+    fields["others"] = read_others(fields["others"])
     return Attempt(**fields)
+
+
+def read_others(document: Sequence[Mapping[str, Any]]) -> tuple[OtherRule, ...]:
+    """Raises TypeError when they are none."""
+    return tuple(OtherRule(**one) for one in document)

@@ -11,7 +11,7 @@ from typing import Any
 from shiftproof.report.verdict_file import dump, plain
 from shiftproof.report.words import clean, duration, percent
 from shiftproof.sensitivity.attempts import Attempt, Outcome, attempt_json
-from shiftproof.sensitivity.table import CONFIDENCE, COULD_NOT_RUN, OWN, Rate, Row, Summary, Tally, Totals
+from shiftproof.sensitivity.table import CONFIDENCE, COULD_NOT_RUN, OWN, Again, Rate, Row, Summary, Tally, Totals
 
 JSON_FILE = "sensitivity.json"
 MARKDOWN_FILE = "sensitivity.md"
@@ -19,15 +19,13 @@ COMPARED = (
     "Seconds are of load. Our FAIL ends the traffic, so a rule that looks once a minute often has no verdict by then; "
     "Argo counts an analysis that is ended as Successful. Compressed: its interval shortened until all its checks fit."
 )
+PASSED_UNHEARD = "said PASS with a defect planted"
 RULE_NAMES = {"argo-rollouts": "Argo", "flagger": "Flagger"}
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the figures are of. stopped: why it ended before its end, if it did. cut_short: gates killed or interrupted
-
-    under way, which were run again. machine, versions, fingerprint: by name.
-    """
+    """What the figures are of. stopped: why it ended before its end, if it did. The mappings are by name."""
 
     service: str
     to_pct: int
@@ -38,7 +36,6 @@ class About:
     versions: Mapping[str, str]
     fingerprint: Mapping[str, str]
     stopped: str | None = None
-    cut_short: int = 0
 
 
 def schema() -> dict[str, Any]:
@@ -128,7 +125,8 @@ def last_line(summary: Summary) -> str:
         f"missed {totals.missed.k}; mean time to FAIL {seconds_words(totals.mean_fail_load_s) or 'unknown'} of load; "
         f"clean gates: {summary.clean.tries}, false FAIL {totals.false_fail.k}, "
         f"inconclusive {totals.clean_inconclusive.k}, mean time to PASS "
-        f"{seconds_words(totals.mean_pass_load_s) or 'unknown'} of load{_without_result(summary)}"
+        f"{seconds_words(totals.mean_pass_load_s) or 'unknown'} of load"
+        f"{_run_again(totals.again)}{_without_result(summary)}"
     )
 
 
@@ -140,6 +138,18 @@ def _not_so_caught(totals: Totals) -> str:
         ("inconclusive", totals.inconclusive),
     ]
     return "".join(f", {count} {what}" for what, count in others if count)
+
+
+def _run_again(again: Again) -> str:
+    """What the figures before it do not count: nothing, as a rule."""
+    said = ""
+    if again.without_result or again.cut_short:
+        said = f"; {_tries(again.without_result)}, {again.cut_short} cut short, were run again"
+    return said + (f"; {_tries(again.passed)} {PASSED_UNHEARD}" if again.passed else "")
+
+
+def _tries(count: int) -> str:
+    return f"{count} {'try' if count == 1 else 'tries'} without a result"
 
 
 def _without_result(summary: Summary) -> str:
@@ -172,6 +182,10 @@ def totals_rows(summary: Summary) -> list[tuple[str, str]]:
         ("longest time to FAIL", f"{seconds_words(totals.most_fail_load_s) or 'unknown'} of load"),
         ("mean time to PASS", f"{seconds_words(totals.mean_pass_load_s) or 'unknown'} of load"),
     ]
+    rows.append(("tries without a result that were run again", str(totals.again.without_result)))
+    rows.append(("tries cut short that were run again", str(totals.again.cut_short)))
+    if totals.again.passed:
+        rows.append((f"tries without a result that {PASSED_UNHEARD}", str(totals.again.passed)))
     if not summary.complete:
         rows.append(("could not run", str(totals.could_not_run)))
         rows.append(("left without a result, these among them", f"{summary.left} of {summary.planned}"))

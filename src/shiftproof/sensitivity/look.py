@@ -60,18 +60,20 @@ _KINDS = (
 def look(target: Target, moved: Service) -> Look:
     """Everything that a defect may have changed and its undo must have put back."""
     client = kubernetes.connect(target)
+    api = kubernetes.Api(client)
     router = elbv2.connect(target, moved)
     facts = {
-        **dict(_objects(kubernetes.Api(client), moved.namespace)),
+        **dict(_objects(api, moved.namespace)),
         **{f"weights of rule {rule}": _percents(weights) for rule, weights in router.all_weights().items()},
         **_lags(target),
         **database_facts(moved),
     }
-    problems = [*_not_undone(), *platform_problems(moved, target), *_nodes(kubernetes.Api(client)), *_targets(router)]
+    problems = [*_not_undone(), *platform_problems(moved, target), *_nodes(api), *_targets(router)]
     cluster = kubernetes.KubernetesCluster(
         client, moved, RunClock(take_anchor()), target=target.name, journal=Journal(journal_dir())
     )
-    return Look(scope_of(target), facts, (*problems, *_workload(cluster)))
+    scaled_out = tuple(_scaled_out(api, moved))
+    return Look(scope_of(target), facts, (*problems, *_workload(cluster)), scaled_out)
 
 
 def _not_undone() -> Iterator[str]:
@@ -99,6 +101,17 @@ def _workload(cluster: kubernetes.KubernetesCluster) -> Iterator[str]:
     if not state.replicas == state.ready == serving == len(state.pods):
         yield f"{serving} of {state.replicas} pods serve, and there are {len(state.pods)}"
     yield from state.hindered_by
+
+
+def _scaled_out(api: kubernetes.Api, moved: Service) -> Iterator[str]:
+    """More pods than there are without load: they would carry what the next gate's defect takes away, and hide it."""
+    deployments = _listed(api, moved.namespace, "apps/v1", "deployments")
+    wanted = {one["metadata"]["name"]: one["spec"]["replicas"] for one in deployments}
+    for scaler in _listed(api, moved.namespace, "autoscaling/v2", "horizontalpodautoscalers"):
+        aim, floor = scaler["spec"]["scaleTargetRef"], scaler["spec"].get("minReplicas", 1)
+        pods = wanted.get(moved.deployment, 0)
+        if (aim["kind"], aim["name"]) == ("Deployment", moved.deployment) and pods > floor:
+            yield f"scaled out: {pods} pods, its floor is {floor}; the HPA takes them back by itself"
 
 
 def _targets(router: elbv2.Elbv2Router) -> Iterator[str]:

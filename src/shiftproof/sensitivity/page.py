@@ -38,8 +38,8 @@ def render_page(about: About, summary: Summary, attempts: Sequence[Attempt]) -> 
             about=about,
             not_whole=document.not_whole(about, summary),
             summary=summary,
-            headline=headline(summary),
-            tone=_page_tone(summary),
+            headline=headline(about, summary),
+            tone=_page_tone(about, summary),
             tiles=tiles(summary),
             rules=rules,
             cells={row.name: [document.other_cell(row, *rule[:2]) for rule in rules] for row in _all_rows(summary)},
@@ -53,14 +53,16 @@ def render_page(about: About, summary: Summary, attempts: Sequence[Attempt]) -> 
     )
 
 
-def headline(summary: Summary) -> str:
-    """The first words of the page."""
+def headline(about: About, summary: Summary) -> str:
+    """The first words of the page. One that was stopped may have all its results, and says so all the same."""
     if summary.misses:
         return f"MISSED {', '.join(row.name for row in summary.misses)}"
     if summary.totals.false_fail.k:
         return f"{summary.totals.false_fail.k} false FAIL"
     if not summary.complete:
         return f"Not whole: {summary.left} of {summary.planned} gates are left"
+    if about.stopped is not None:
+        return f"Stopped after the last of {summary.planned} gates"
     caught = summary.totals.caught
     if summary.exit_code:
         return f"Nothing missed; caught as expected {caught.k} of {caught.n}"
@@ -99,7 +101,9 @@ def _all_rows(summary: Summary) -> tuple[Row, ...]:
     return (*summary.rows, summary.clean)
 
 
-def _page_tone(summary: Summary) -> str:
+def _page_tone(about: About, summary: Summary) -> str:
+    if summary.exit_code == 0 and about.stopped is not None:
+        return "inconclusive"
     return {0: "pass", 1: "fail"}.get(summary.exit_code, "inconclusive")
 
 

@@ -63,7 +63,7 @@ class LabPlatform:
     def look(self) -> Look:
         words = [sys.executable, "-m", "shiftproof.sensitivity.look", self.service, "--infra", str(self.infra_dir)]
         found = json.loads(_run(words, LOOK_WITHIN_S, {**os.environ, SALT_ENV: _salt()}))
-        return Look(found["scope"], found["facts"], tuple(found["problems"]))
+        return Look(found["scope"], found["facts"], tuple(found["problems"]), tuple(found["passing"]))
 
 
 def _wait_until_unlocked(note: Callable[[str], None]) -> None:

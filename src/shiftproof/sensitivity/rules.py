@@ -21,11 +21,14 @@ TIMELINE_FILE = "timeline.jsonl"
 def others_of(run_dir: Path) -> tuple[OtherRule, ...]:
     """Each rule's verdict; none for a run that ended before its first request (no canary would have begun).
 
-    Raises LoadError when the run's files cannot be read.
+    Raises LoadError when the run's files cannot be read, or hold what no run of ours writes.
     """
     if not (run_dir / EVENTS_FILE).is_file():
         return ()
-    return tuple(OtherRule(**asdict(verdict)) for verdict in other_rules(read_history(run_dir)))
+    try:
+        return tuple(OtherRule(**asdict(verdict)) for verdict in other_rules(read_history(run_dir)))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # figures that do not fit together
+        raise LoadError(f"the files of {run_dir.name} hold what no run writes: {error}") from error
 
 
 def read_history(run_dir: Path) -> History:
@@ -35,10 +38,11 @@ def read_history(run_dir: Path) -> History:
     """
     table = read_parquet(run_dir / EVENTS_FILE)
     timeline = _read_timeline(run_dir / TIMELINE_FILE)
+    phases = _read_phases(timeline, run_dir / TIMELINE_FILE)
     started = [happening.t_ns for happening in timeline[:1]] or [int(t) for t in table.events["intended_ns"][:1]] or [0]
     return History(
         started_ns=started[0],
-        phases=phases_of(timeline),
+        phases=phases,
         events=table.events,
         operations=table.operations,
         servers=table.servers,
@@ -47,8 +51,18 @@ def read_history(run_dir: Path) -> History:
 
 
 def phases_of(timeline: Sequence[Happening]) -> tuple[Phase, ...]:
-    """The phases that were marked on the timeline; one that never ended is none."""
+    """The phases that were marked on the timeline; one that never ended is none.
+
+    Raises KeyError, TypeError or ValueError when a mark does not say of what.
+    """
     return tuple(_phases(timeline))
+
+
+def _read_phases(timeline: Sequence[Happening], path: Path) -> tuple[Phase, ...]:
+    try:
+        return phases_of(timeline)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LoadError(f"{path} is no timeline of a run: a phase is marked wrongly: {error}") from error
 
 
 def _phases(timeline: Sequence[Happening]) -> Iterator[Phase]:
@@ -81,4 +95,5 @@ def _read_timeline(path: Path) -> tuple[Happening, ...]:
 
 
 def _happening(line: dict[str, Any]) -> Happening:
-    return Happening(line["t_ns"], Source(line["source"]), line["kind"], line["subject"], line["detail"], line["data"])
+    kind, subject, detail = (str(line[name]) for name in ("kind", "subject", "detail"))
+    return Happening(int(line["t_ns"]), Source(line["source"]), kind, subject, detail, dict(line["data"]))

@@ -10,28 +10,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from shiftproof.errors import LoadError, SetupError, ShiftproofError, UndoError
+from shiftproof.errors import LoadError, SetupError, ShiftproofError
 from shiftproof.report.verdict_file import moment, write_atomic
 from shiftproof.safety.lock import exclusive
 from shiftproof.safety.state import state_dir
 from shiftproof.sensitivity.attempts import Ended, OtherRule, judged
 from shiftproof.sensitivity.document import JSON_FILE, MARKDOWN_FILE, About, as_json, as_markdown
 from shiftproof.sensitivity.fingerprint import refuse_mixing
-from shiftproof.sensitivity.normal import Look, differences
+from shiftproof.sensitivity.normal import Look
 from shiftproof.sensitivity.page import PAGE_FILE, render_page
 from shiftproof.sensitivity.plan import Turn, seconds_left
 from shiftproof.sensitivity.platform import Platform
-from shiftproof.sensitivity.state import Baseline, Campaign, latest_campaign, past_seconds, start_campaign
+from shiftproof.sensitivity.settling import Settling
+from shiftproof.sensitivity.state import (
+    Baseline,
+    Campaign,
+    first_baseline,
+    latest_campaign,
+    past_seconds,
+    start_campaign,
+)
 from shiftproof.sensitivity.table import Summary, summarise
 from shiftproof.sensitivity.view import View
-
-UNSEEN = ""  # the scope of a look that could not be taken
-NORMAL_WITHIN_S = 120.0
-LOOK_AGAIN_S = 2.0
-NOT_NORMAL = (
-    "shiftproof recover, and if that does not help: shiftproof lab down && shiftproof lab up; then run the same "
-    "command again, which goes on from here"
-)
 
 
 class RunsGates(Protocol):
@@ -109,6 +109,7 @@ class Sensitivity:
         self._asked = asked
         self._parts = parts
         self._view = view
+        self._settling = Settling(parts.platform, parts.monotonic, parts.sleep, view.note)
         self._took_s = past_seconds(asked.reports)
 
     def run(self, *, fresh: bool, ended: Callable[[Result], None]) -> Result:
@@ -178,16 +179,16 @@ class Sensitivity:
         self._refuse_edited(campaign)  # before there is a result: which code it would be of, nobody knows
         run_dir = _run_dir(ended)
         attempt = judged(turn, ended, at, run_dir.name if run_dir else None)
-        if run_dir is not None and attempt.is_result:
-            attempt = replace(attempt, others=self._others(run_dir))
         attempt = replace(attempt, problem=_without_paths(attempt.problem))
-        campaign.end_turn(attempt)
+        campaign.end_turn(attempt)  # on disk before anything else is tried: a result, a miss above all, is never lost
         if attempt.is_result:
             self._took_s.setdefault(turn.name, []).append(attempt.process_s)
         self._view.turn_ended(attempt, seconds_left(then, self._took_s))
+        if run_dir is not None and attempt.is_result:
+            campaign.set_others(self._others(run_dir))
         self._view.checking()
         began = self._parts.monotonic()
-        self._await_normal(campaign.baseline, f"after {turn.name}")
+        self._settling.wait(campaign.baseline, f"after {turn.name}")
         campaign.checked(turn.key, self._parts.monotonic() - began)
 
     def _refuse_edited(self, campaign: Campaign) -> None:
@@ -205,40 +206,18 @@ class Sensitivity:
     # --- back to normal --------------------------------------------------------------------------------------------
 
     def _see_baseline(self, campaign: Campaign, seen: Look) -> None:
-        """The platform before the first defect; in the same lab, as it was when the campaign began."""
-        known = campaign.baseline
-        same_lab = known is not None and known.scope == seen.scope
-        look = self._await_normal(known if same_lab else None, "before the first gate")
-        if not same_lab:
+        """The platform before the first defect of any campaign in this lab; only a new lab gets a new normal."""
+        infra = campaign.fingerprint["infra"]
+        known = first_baseline(self._asked.reports, campaign.asked, infra, seen.scope)
+        look = self._settling.wait(known, "before the first gate")
+        if campaign.baseline is None or campaign.baseline.scope != look.scope:
             campaign.set_baseline(Baseline(look.scope, look.facts))
-
-    def _await_normal(self, baseline: Baseline | None, when: str) -> Look:
-        """Look until all is back to normal: a pod or a target may need a moment. Raises UndoError, saying what is not.
-
-        baseline None: there is nothing yet to compare with.
-        """
-        give_up = self._parts.monotonic() + NORMAL_WITHIN_S
-        while True:
-            look = self._look()
-            wrong = _wrong(baseline, look)
-            if not wrong:
-                return look
-            if self._parts.monotonic() > give_up:
-                raise UndoError(f"the platform is not back to normal {when}: {'; '.join(wrong)}", hint=NOT_NORMAL)
-            self._parts.sleep(LOOK_AGAIN_S)
-
-    def _look(self) -> Look:
-        """A platform that cannot be looked at is not normal; it may be in a moment."""
-        try:
-            return self._parts.platform.look()
-        except SetupError as error:
-            return Look(UNSEEN, {}, (f"it cannot be looked at: {error}",))
 
     # --- what is left behind -----------------------------------------------------------------------------------------
 
     def _leave(self, campaign: Campaign, stopped: str | None) -> Result:
         """Write the table in its three forms. Raises SetupError."""
-        summary = summarise(self._asked.turns, campaign.last())
+        summary = summarise(self._asked.turns, campaign.last(), campaign.attempts, campaign.cut_short)
         machine, versions = self._parts.about()
         about = About(
             service=self._asked.service,
@@ -250,20 +229,11 @@ class Sensitivity:
             versions=versions,
             fingerprint=campaign.fingerprint,
             stopped=stopped,
-            cut_short=campaign.cut_short,
         )
         write_atomic(campaign.folder / MARKDOWN_FILE, as_markdown(about, summary))
         write_atomic(campaign.folder / PAGE_FILE, render_page(about, summary, campaign.attempts))
         write_atomic(campaign.folder / JSON_FILE, as_json(about, summary, campaign.attempts))
         return Result(campaign.folder, summary, about)
-
-
-def _wrong(baseline: Baseline | None, look: Look) -> list[str]:
-    if baseline is None or look.scope == UNSEEN:
-        return list(look.problems)
-    if baseline.scope != look.scope:
-        return ["the lab is another one than before this gate"]
-    return differences(baseline.facts, look)
 
 
 def _without_paths(said: str | None) -> str | None:

@@ -6,14 +6,15 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from shiftproof.errors import SetupError
 from shiftproof.safety.state import fsync_dir
-from shiftproof.sensitivity.attempts import Attempt, attempt_json, read_attempt
+from shiftproof.sensitivity.attempts import Attempt, OtherRule, attempt_json, read_attempt, read_others
 
 STATE_FILE = "state.jsonl"
 FOLDERS = "sensitivity-*"
@@ -71,6 +72,12 @@ class Campaign:
         self._append({"type": "attempt", **attempt_json(attempt)})
         self.attempts.append(attempt)
 
+    def set_others(self, others: tuple[OtherRule, ...]) -> None:
+        """Of the turn that ended last. A line of their own: what they say must not keep a gate's own result waiting."""
+        last = self.attempts[-1]
+        self._append({"type": "others", "key": last.key, "others": [asdict(one) for one in others]})
+        self.attempts[-1] = replace(last, others=others)
+
     def checked(self, key: str, check_s: float) -> None:
         """The platform was looked at after this turn, and was back to normal."""
         self._append({"type": "checked", "key": key, "check_s": round(check_s, 2)})
@@ -109,18 +116,32 @@ def latest_campaign(reports: Path, asked: Mapping[str, Any]) -> Campaign | None:
     return None
 
 
+def first_baseline(reports: Path, asked: Mapping[str, Any], infra: str, scope: str) -> Baseline | None:
+    """What the first campaign in this lab saw, of the same service and configuration; None in a new lab.
+
+    Whatever its defects and its end: what an earlier campaign left changed must not become normal in the next one.
+    """
+    for campaign in _readable(reports):
+        same = campaign.asked.get("service") == asked["service"] and campaign.fingerprint.get("infra") == infra
+        if same and campaign.baseline is not None and campaign.baseline.scope == scope:
+            return campaign.baseline
+    return None
+
+
 def past_seconds(reports: Path) -> dict[str, list[float]]:
     """Seconds that turns took in all earlier campaigns, by name; what cannot be read is left out."""
     took_s: dict[str, list[float]] = {}
-    for folder in sorted(reports.glob(FOLDERS)):
-        try:
-            attempts = read_campaign(folder).attempts
-        except SetupError:
-            continue
-        for attempt in attempts:
-            if attempt.is_result:
-                took_s.setdefault(attempt.name, []).append(attempt.process_s)
+    for attempt in (attempt for campaign in _readable(reports) for attempt in campaign.attempts):
+        if attempt.is_result:
+            took_s.setdefault(attempt.name, []).append(attempt.process_s)
     return took_s
+
+
+def _readable(reports: Path) -> Iterator[Campaign]:
+    """All campaigns, the oldest first; a damaged one is left out."""
+    for folder in sorted(reports.glob(FOLDERS)):
+        with suppress(SetupError):
+            yield read_campaign(folder)
 
 
 def read_campaign(folder: Path) -> Campaign:
@@ -152,6 +173,8 @@ def _take_in(campaign: Campaign, line: Mapping[str, Any], open_turn: str | None)
         return str(line["key"])
     if kind == "attempt":
         campaign.attempts.append(read_attempt({key: value for key, value in line.items() if key != "type"}))
+    elif kind == "others":
+        campaign.attempts[-1] = replace(campaign.attempts[-1], others=read_others(line["others"]))
     elif kind == "checked":
         campaign.check_s += line["check_s"]
     elif kind == "baseline":

@@ -84,6 +84,19 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """Tries that came to nothing and were run again. Who reads the table must know that there were more than it counts.
+
+    without_result: the gate ended, and its turn was tried once more. cut_short: killed or interrupted under way.
+    passed: of all tries without a result, run again or not, those whose verdict file says PASS with a defect planted.
+    """
+
+    without_result: int = 0
+    cut_short: int = 0
+    passed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Over all. Rates of defects count tries; mean_fail_load_s is the mean over defects: each weighs the same.
 
@@ -99,6 +112,7 @@ class Totals:
     false_fail: Rate
     clean_inconclusive: Rate
     could_not_run: int
+    again: Again
     mean_fail_load_s: float | None
     most_fail_load_s: float | None
     mean_pass_load_s: float | None
@@ -144,14 +158,27 @@ def rate(k: int, n: int) -> Rate:
     return Rate(k, n, least_rate(n, k, one_side), ruled_out_rate(n, k, one_side))
 
 
-def summarise(turns: Sequence[Turn], attempts: Mapping[str, Attempt]) -> Summary:
-    """`attempts`: the last word on each turn, by its key."""
+def summarise(
+    turns: Sequence[Turn], attempts: Mapping[str, Attempt], tries: Sequence[Attempt] = (), cut_short: int = 0
+) -> Summary:
+    """`attempts`: the last word on each turn, by its key; `tries`: all there were; cut_short: those without an end."""
     defects = {turn.name: turn.defect for turn in turns if turn.defect is not None}
     mine = [attempts[turn.key] for turn in turns if turn.key in attempts]
     rows = tuple(_row(name, defect, [one for one in mine if one.name == name]) for name, defect in defects.items())
     clean = _row(CLEAN, None, [one for one in mine if one.name == CLEAN])
     results = sum(one.is_result for one in mine)
-    return Summary(rows, clean, _totals(rows, clean, mine), len(turns), len(turns) - results)
+    totals = _totals(rows, clean, mine, _again(attempts, tries, cut_short))
+    return Summary(rows, clean, totals, len(turns), len(turns) - results)
+
+
+def _again(attempts: Mapping[str, Attempt], tries: Sequence[Attempt], cut_short: int) -> Again:
+    """A turn whose last word is that it could not run is not run again yet: it is among what is left."""
+    in_vain = [one for one in tries if not one.is_result]
+    return Again(
+        without_result=sum(attempts[one.key] is not one for one in in_vain),
+        cut_short=cut_short,
+        passed=sum(one.passed_unheard for one in in_vain),
+    )
 
 
 def _row(name: str, defect: KnownDefect | None, attempts: Sequence[Attempt]) -> Row:
@@ -177,7 +204,7 @@ def _row(name: str, defect: KnownDefect | None, attempts: Sequence[Attempt]) -> 
     )
 
 
-def _totals(rows: Sequence[Row], clean: Row, attempts: Sequence[Attempt]) -> Totals:
+def _totals(rows: Sequence[Row], clean: Row, attempts: Sequence[Attempt], again: Again) -> Totals:
     false_early = sum(row.count(Outcome.FALSE_FAIL) for row in rows)
     tries = sum(row.tries for row in rows) - false_early
     caught = sum(row.count(Outcome.CAUGHT) for row in rows)
@@ -197,6 +224,7 @@ def _totals(rows: Sequence[Row], clean: Row, attempts: Sequence[Attempt]) -> Tot
         false_fail=rate(clean.count(Outcome.FALSE_FAIL) + false_early, clean.tries + false_early),
         clean_inconclusive=rate(clean.count(Outcome.INCONCLUSIVE), clean.tries),
         could_not_run=sum(row.count(Outcome.COULD_NOT_RUN) for row in (*rows, clean)),
+        again=again,
         mean_fail_load_s=_mean(per_defect),
         most_fail_load_s=max((load for loads in fails.values() for load in loads if load is not None), default=None),
         mean_pass_load_s=_mean(passes),

@@ -14,6 +14,7 @@ from shiftproof.adapters.kubernetes.objects import Objects
 from shiftproof.errors import ConfigError, FaultError, LabError, UndoError
 from shiftproof.gate.config import read_platform, service
 from shiftproof.gate.planting import Planting, read_defect
+from shiftproof.gate.planting.planting import NOT_KNOWN
 from shiftproof.gate.planting.site import Site
 from shiftproof.lab.control import LabControl
 from shiftproof.lab.setup.paths import project_root
@@ -210,7 +211,8 @@ def test_a_delay_drops_nothing_and_need_not(plant: Any, lab: FakeLab) -> None:
 def test_a_lab_that_does_not_say_what_it_dropped_lets_nothing_pass(
     plant: Any, lab: FakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planting = plant(f"  - {DENY}")
+    lab.can_delay = True
+    planting = plant(f"  - {DENY}\n  - network: {{delay: {{from: cluster, to: database, ms: 40}}}}")
     planting.begin()
 
     def fail() -> Any:
@@ -218,7 +220,8 @@ def test_a_lab_that_does_not_say_what_it_dropped_lets_nothing_pass(
 
     monkeypatch.setattr(lab, "status", fail)
     (finding,) = planting.findings()
-    assert (finding.verdict, finding.data["not_planted"]) == (Verdict.INCONCLUSIVE, [])
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.data["not_planted"] == [f"network: deny cluster -> database: {NOT_KNOWN}"], "a delay drops nothing"
     assert "is not known: gone" in finding.reason
 
 

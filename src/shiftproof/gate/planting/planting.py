@@ -10,6 +10,7 @@ from shiftproof.adapters.kubernetes.objects import Objects
 from shiftproof.errors import ConfigError, RefusedError, SetupError, ShiftproofError, UndoError, UserError
 from shiftproof.gate.planting.site import Site
 from shiftproof.gate.planting.verbs import VERBS
+from shiftproof.gate.planting.verbs.network import DROPPING
 from shiftproof.gate.undo import handlers
 from shiftproof.lab.control import LabControl
 from shiftproof.model.defect import Defect, Step
@@ -17,6 +18,9 @@ from shiftproof.model.platform import Service, Target
 from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.ports import UndoLog
 from shiftproof.safety.recover import UndoHandler
+
+NOT_KNOWN = "not known to be in effect"
+"""How a step ends in `not_planted` when nobody can say whether it did anything."""
 
 
 @contextmanager
@@ -95,8 +99,9 @@ class Planting:
     def findings(self) -> list[Finding]:
         """INCONCLUSIVE while a step was not made, or did nothing: a PASS would say nothing about the defect.
 
-        `data["not_planted"]` names each such step; also beside a FAIL, which then is of something else. Call it before
-        `unplant`, and after the load.
+        `data["not_planted"]` names each such step; also beside a FAIL, which then is of something else, or may be: a
+        step whose effect is not known is named too, and ends with NOT_KNOWN. Call it before `unplant`, and after the
+        load.
         """
         return [*self._never_made(), *self._without_effect()]
 
@@ -113,10 +118,17 @@ class Planting:
         try:
             idle = [f"{name}: {said}" for name, verb in VERBS.items() for said in verb.idle(self._site)]
         except SetupError as error:
-            yield _unclear(f"whether defect {self.defect.id} had an effect is not known: {error}", [])
+            reason = f"whether defect {self.defect.id} had an effect is not known: {error}"
+            yield _unclear(reason, list(self._not_known()))
             return
         if idle:
             yield _unclear(f"defect {self.defect.id} was planted, but dropped no packet ({'; '.join(idle)})", idle)
+
+    def _not_known(self) -> Iterator[str]:
+        """Steps whose effect only the lab can tell, and it does not: a FAIL beside them proves no catch."""
+        for change in self._site.changes:
+            if change.kind == "network" and change.undo["fault"] in DROPPING:
+                yield f"network: {change.subject.removeprefix('network/')}: {NOT_KNOWN}"
 
     def unplant(self) -> None:
         """Undo in reverse and wait until all is back to normal. Raises UndoError that lists what is not."""
