@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from fakes.gates import Gate, shut
-from fakes.world import PLAN, World
+from fakes.made_up_load import PLAN
+from fakes.world import World
 
 from shiftproof.errors import FaultError, LoadError, MeasureError
 from shiftproof.model.event import Events, Failure, Side

@@ -21,7 +21,8 @@ from fakes.clock import wait_until
 from fakes.entry import Entry, entry
 from fakes.gates import Gate, reasons, shut
 from fakes.load_target import OPERATIONS
-from fakes.world import PLAN, World
+from fakes.made_up_load import PLAN
+from fakes.world import World
 
 from shiftproof.adapters.locust import LocustLoad, RunningLocust, child
 from shiftproof.gate import opening
