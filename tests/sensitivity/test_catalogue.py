@@ -148,7 +148,7 @@ def test_late_deregistration_outlasts_what_a_pod_serves_for_and_new_pods_are_in_
     base = ROOT / "infra/services/payments/base"
     (container,) = yaml.safe_load((base / "deployment.yaml").read_text())["spec"]["template"]["spec"]["containers"]
     drain_s = float(yaml.safe_load((base / "configmap.yaml").read_text())["data"]["DRAIN_S"])
-    assert (container["lifecycle"]["preStop"]["sleep"]["seconds"], drain_s) == (4, 1)
+    assert 4 < container["lifecycle"]["preStop"]["sleep"]["seconds"] + drain_s <= 5
     (step,) = read_defect(ROOT / "experiments/defects/late-deregistration.yaml").plant
     assert step.router is not None
     assert (step.router.registration_s, step.router.deregistration_s) == (0, 10)

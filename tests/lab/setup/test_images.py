@@ -113,7 +113,7 @@ def test_the_services_image_holds_base_and_app_and_starts_as_its_containerfile_s
     assert "PYTHONPATH=/app" in start["Env"]
     folder = images.app_folder("payments")
     assert (folder / "payments" / "__main__.py").is_file()
-    assert (folder / "fastapi" / "__pycache__").is_dir(), "compiled, so that a pod's start is not spent on it"
+    assert (folder / "starlette" / "__pycache__").is_dir(), "compiled, so that a pod's start is not spent on it"
 
 
 @pytest.mark.component
@@ -121,7 +121,7 @@ def test_the_app_folder_runs_with_the_machines_own_python() -> None:
     images.make("payments", SilentTicker())
     folder = images.app_folder("payments")
     said = run(
-        [rootfs.PYTHON, "-B", "-c", "import payments, fastapi, psycopg; print(payments.__file__)"],
+        [rootfs.PYTHON, "-B", "-c", "import payments, starlette, psycopg; print(payments.__file__)"],
         environment={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"},
     )
     assert said == [str(folder / "payments" / "__init__.py")]

@@ -1,4 +1,8 @@
-"""The HTTP side: three routes that customers use, three that machines use."""
+"""The HTTP side: three routes that customers use, three that machines use.
+
+Starlette and pydantic without FastAPI, which is what joins them elsewhere: importing it is half of a start, and a pod's
+start is what every rollout waits for.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,16 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import psycopg
-from fastapi import FastAPI, Header, Query, Request, Response
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, TypeAdapter, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from payments import money
@@ -64,21 +71,35 @@ class NewPayment(BaseModel):
     currency: StrictStr
 
 
+class Refused(Exception):
+    """A request that asks for what cannot be; `str()` says what, for whoever sent it."""
+
+
+_LIMIT = TypeAdapter(Annotated[int, Field(ge=1, le=100)])
+_LIMIT_DEFAULT = 20
+_Made = TypeVar("_Made")
+
+
 def build(settings: Settings, pool: AsyncConnectionPool[Any], phase: Phase) -> tuple[ASGIApp, Parts]:
     """The application, ready to be served, and its parts."""
     admission = Admission(settings.max_in_flight, settings.queue_limit, settings.queue_wait_ms)
     parts = Parts(settings, phase, admission, Metrics(admission), pool)
-    app = FastAPI(title=settings.service_name, openapi_url=None, lifespan=_lifespan(parts))
-    _add_payment_routes(app, Store(pool), StubPartner(settings.partner_delay_ms, settings.partner_token))
-    _add_machine_routes(app, parts)
-    for error in (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout):
-        app.add_exception_handler(error, _database_away)
+    payments = PaymentRoutes(Store(pool), StubPartner(settings.partner_delay_ms, settings.partner_token))
+    app = Starlette(
+        routes=[*payments.routes(), *MachineRoutes(parts).routes()],
+        exception_handlers={
+            Refused: _refused,
+            ClientDisconnect: _client_left,
+            **dict.fromkeys((psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout), _database_away),
+        },
+        lifespan=_lifespan(parts),
+    )
     return Gatekeeper(app, parts), parts
 
 
-def _lifespan(parts: Parts) -> Callable[[FastAPI], Any]:
+def _lifespan(parts: Parts) -> Callable[[Starlette], Any]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
         parts.phase.started = True
         yield
@@ -88,62 +109,82 @@ def _lifespan(parts: Parts) -> Callable[[FastAPI], Any]:
     return lifespan
 
 
-def _add_payment_routes(app: FastAPI, store: Store, partner: StubPartner) -> None:
-    @app.post("/payments")
-    async def create(
-        body: NewPayment,
-        idempotency_key: Annotated[str | None, Header()] = None,
-        x_shiftproof_synthetic: Annotated[str | None, Header()] = None,
-    ) -> Response:
-        if idempotency_key is None or not _KEY.fullmatch(idempotency_key):
+class PaymentRoutes:
+    """What customers use."""
+
+    def __init__(self, store: Store, partner: StubPartner) -> None:
+        self._store = store
+        self._partner = partner
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/payments", self.create, methods=["POST"]),
+            Route("/payments/{payment_id}", self.read),
+            Route("/accounts/{account}/payments", self.of_account),
+        ]
+
+    async def create(self, request: Request) -> Response:
+        body = await request.body()
+        wanted = _read(lambda: NewPayment.model_validate_json(body))
+        key = request.headers.get("idempotency-key")
+        if key is None or not _KEY.fullmatch(key):
             return _problem(400, "the header Idempotency-Key is needed: 1 to 200 visible characters")
         try:
-            minor = money.to_minor(body.amount, body.currency)
+            minor = money.to_minor(wanted.amount, wanted.currency)
         except ValueError as error:
             return _problem(422, str(error))
         # The partner first, and no connection held while it takes its time: a payment that is stored was announced.
-        await partner.announce(idempotency_key)
+        await self._partner.announce(key)
+        synthetic = request.headers.get(SYNTHETIC_HEADER) == "1"
         try:
-            payment, new = await store.create(
-                idempotency_key, body.account, minor, body.currency, synthetic=x_shiftproof_synthetic == "1"
-            )
+            payment, new = await self._store.create(key, wanted.account, minor, wanted.currency, synthetic=synthetic)
         except KeyReused:
             return _problem(422, "this Idempotency-Key was used for another payment")
         headers = None if new else {"Idempotent-Replayed": "true"}
         return _answer(201, _as_json(payment), headers)
 
-    @app.get("/payments/{payment_id}")
-    async def read(payment_id: UUID) -> Response:
-        payment = await store.get(payment_id)
+    async def read(self, request: Request) -> Response:
+        try:
+            payment_id = UUID(request.path_params["payment_id"])
+        except ValueError:
+            return _problem(422, "the id of a payment is a UUID")
+        payment = await self._store.get(payment_id)
         return _answer(200, _as_json(payment)) if payment is not None else _problem(404, "no such payment")
 
-    @app.get("/accounts/{account}/payments")
-    async def of_account(account: str, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Response:
-        payments = await store.of_account(account, limit)
+    async def of_account(self, request: Request) -> Response:
+        account = request.path_params["account"]
+        asked = request.query_params.get("limit", _LIMIT_DEFAULT)
+        payments = await self._store.of_account(account, _read(lambda: _LIMIT.validate_python(asked)))
         return _answer(200, {"account": account, "payments": [_as_json(payment) for payment in payments]})
 
 
-def _add_machine_routes(app: FastAPI, parts: Parts) -> None:
-    @app.get("/live")
-    async def live() -> Response:
+class MachineRoutes:
+    """What the kubelet, the load balancer and Prometheus use."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._phase = parts.phase
+        self._metrics = parts.metrics
+
+    def routes(self) -> list[Route]:
+        return [Route("/live", self.live), Route("/ready", self.ready), Route("/metrics", self.metrics)]
+
+    async def live(self, _: Request) -> Response:
         return _answer(200, {"live": True})
 
-    @app.get("/ready")
-    async def ready() -> Response:
+    async def ready(self, _: Request) -> Response:
         # Not a probe of the database: one hiccup there would take every pod out of the load balancer at once, and
         # turn slow answers into none at all. The start waits for a first connection; after that, requests tell.
-        ready = parts.phase.started and not parts.phase.draining
-        return _answer(200 if ready else 503, {"ready": ready, "draining": parts.phase.draining})
+        ready = self._phase.started and not self._phase.draining
+        return _answer(200 if ready else 503, {"ready": ready, "draining": self._phase.draining})
 
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        return Response(parts.metrics.text(), media_type=parts.metrics.content_type)
+    async def metrics(self, _: Request) -> Response:
+        return Response(self._metrics.text(), media_type=self._metrics.content_type)
 
 
 class Gatekeeper:
     """Around every request: admit it, count it, time it, and turn what went wrong inside into an answer.
 
-    Plain ASGI rather than FastAPI's middleware classes, which cost a task and two queues a request.
+    Plain ASGI rather than Starlette's middleware classes, which cost a task and two queues a request.
     """
 
     def __init__(self, app: ASGIApp, parts: Parts) -> None:
@@ -206,9 +247,28 @@ def _problem(status: int, detail: str) -> Response:
     return _answer(status, {"detail": detail})
 
 
+def _read(make: Callable[[], _Made]) -> _Made:
+    """Raises Refused where what was sent is not what it should be."""
+    try:
+        return make()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Refused(f"{where}: {first['msg']}" if where else first["msg"]) from None
+
+
 def _unavailable(why: str) -> Response:
     """Not now: come back in a second."""
     return _answer(503, {"detail": why}, {"Retry-After": "1"})
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    return _problem(422, str(error))
+
+
+async def _client_left(_: Request, error: Exception) -> Response:
+    del error
+    return _problem(400, "the body never came whole")
 
 
 async def _database_away(request: Request, error: Exception) -> Response:
