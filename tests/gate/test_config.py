@@ -199,6 +199,6 @@ def test_the_hash_follows_what_is_configured_and_not_how_it_is_written(infra: Pa
     assert with_files != first
     experiments[0].write_text("steps: []")
     assert config_hash(read_platform(infra), target, experiments) != with_files
-    edit("pairs_per_s: 200", "pairs_per_s: 201")
+    edit("pairs_per_s: 150", "pairs_per_s: 151")
     assert config_hash(read_platform(infra), target) != first
     assert config_hash(read_platform(infra), target.model_copy(update={"region": "eu-north-1"})) != first

@@ -28,7 +28,7 @@ class Depth:
 
 
 #: 800 pairs show a loss of 1% twice in 99.7% of repeats, and hold one gate below 3 minutes of load.
-FULL = Depth(ruled_out_rate=0.001, pairs_per_action=800, repeats=3, steady_s=10, soak_s=60)
+FULL = Depth(ruled_out_rate=0.001, pairs_per_action=800, repeats=3, steady_s=8, soak_s=60)
 QUICK = Depth(ruled_out_rate=0.01, pairs_per_action=250, repeats=3, steady_s=5, soak_s=20)
 
 
