@@ -96,7 +96,7 @@ def test_the_projects_own_platform_is_sound(infra: Path) -> None:
         (
             "timeout_s: 2\n",
             "timeout_s: 2\n      in_flight_per_side: 200\n",
-            "200 is less than 400, which pile up",
+            "200 is less than 300, which pile up",
             "load:",
         ),
         ("          remember: id\n", "", "and no operation has `remember`", "load:"),

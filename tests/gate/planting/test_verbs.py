@@ -225,11 +225,11 @@ def test_a_lab_that_does_not_say_what_it_dropped_lets_nothing_pass(
     assert "is not known: gone" in finding.reason
 
 
-@pytest.mark.parametrize(("after_s", "notes"), [(7.9, 0), (8, 1)])
+@pytest.mark.parametrize(("after_s", "notes"), [(5.9, 0), (6, 1)])
 def test_a_silence_longer_than_our_pause_is_noted(plant: Any, lab: FakeLab, after_s: float, notes: int) -> None:
     payments = service(read_platform(project_root() / "infra"), "payments")
     planting = plant(f"  - {DROP_IDLE}".replace("5", f"{after_s}"), payments)
     planting.begin()
-    assert payments.load.quiet_s == 8
+    assert payments.load.quiet_s == 6
     assert len(planting.notes) == notes
-    assert not notes or "after_s 8 is not below quiet_s 8" in planting.notes[0]
+    assert not notes or "after_s 6 is not below quiet_s 6" in planting.notes[0]
