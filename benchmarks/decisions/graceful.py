@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.decisions.simulated import CHANCE
+from benchmarks.decisions.simulated import is_beyond
 from shiftproof.gate.phases import AFTER_RECOVERY_S
 from shiftproof.gate.settings import FULL, QUICK, Depth
 from shiftproof.judge.counting import recurring_loss
-from shiftproof.judge.sequential import binomial_at_least
 from shiftproof.model.history import PhaseKind
 
 #: As infra/platform.yaml has them for payments: its load, its graceful actions, and how long its crashes may take.
@@ -133,7 +132,7 @@ def broken(result: Mapping[str, Mapping[str, Any]]) -> list[str]:
         f"the counting rule, {name}, noise of {row['rate']:.4%}: {row['fail']:.2%}, {STATED_WRONG:.1%} stated"
         for name, one in result.items()
         for row in one["noise"]
-        if binomial_at_least(round(row["fail"] * one["runs"]), one["runs"], STATED_WRONG) < CHANCE
+        if is_beyond(row["fail"], one["runs"], STATED_WRONG)
     ]
 
 

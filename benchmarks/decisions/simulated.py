@@ -14,7 +14,7 @@ from shiftproof.judge.sequential import binomial_at_least
 from shiftproof.model.verdict import Verdict
 
 #: A share so far above what is stated is no chance of these streams.
-CHANCE = 0.001
+_CHANCE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,12 @@ def broken(rows: Sequence[dict[str, Any]]) -> list[str]:
     return [
         f"{row['rule']} on {row['scenario']}: {row['wrong']:.2%} of {row['streams']:,}, {row['stated']:.2%} stated"
         for row in rows
-        if row["wrong"] is not None and row["stated"] is not None and _is_beyond(row)
+        if row["wrong"] is not None
+        and row["stated"] is not None
+        and is_beyond(row["wrong"], row["streams"], row["stated"])
     ]
 
 
-def _is_beyond(row: dict[str, Any]) -> bool:
-    streams: int = row["streams"]
-    return binomial_at_least(round(row["wrong"] * streams), streams, row["stated"]) < CHANCE
+def is_beyond(wrong: float, runs: int, stated: float) -> bool:
+    """Whether a share of wrong runs is above what is stated by more than chance."""
+    return binomial_at_least(round(wrong * runs), runs, stated) < _CHANCE

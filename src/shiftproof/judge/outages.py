@@ -77,9 +77,8 @@ def find_outages(pairs: Pairs, *, started_ns: int, rows: Ints | None = None) -> 
         return ()
     failed = failed[np.argsort(pairs.treatment_sent_ns[failed], kind="stable")]
     sent = pairs.treatment_sent_ns[failed]
-    cuts = np.flatnonzero(np.diff(sent) >= JOIN_NS) + 1
     good = np.sort(pairs.treatment_sent_ns[pairs.treatment_ok])
-    return tuple(_span(pairs, rows, good, started_ns) for rows in np.split(failed, cuts))
+    return tuple(_span(pairs, rows, good, started_ns) for rows in np.split(failed, _cuts(sent)))
 
 
 def worst_within(lost: Sequence[tuple[int, int]], window_ns: int) -> tuple[int, int]:
@@ -94,12 +93,16 @@ def worst_within(lost: Sequence[tuple[int, int]], window_ns: int) -> tuple[int, 
     sent, ended = times[:, 0], times[:, 1]
     begins = np.sort(ended)
     most = int((np.searchsorted(sent, begins + window_ns) - np.arange(len(begins))).max())
-    runs = np.split(np.arange(len(sent)), np.flatnonzero(np.diff(sent) >= JOIN_NS) + 1)
     longest = 0
-    for run in runs:
+    for run in np.split(np.arange(len(sent)), _cuts(sent)):
         last = np.searchsorted(sent[run], ended[run] + window_ns) - 1
         longest = max(longest, int((sent[run][last] - sent[run]).max()))
     return most, longest
+
+
+def _cuts(sent: Ints) -> Ints:
+    """Where one outage ends and the next begins, among failures by when they were sent."""
+    return np.flatnonzero(np.diff(sent) >= JOIN_NS) + 1
 
 
 def outages_of(spans: Sequence[OutageSpan], phases: Sequence[Phase]) -> tuple[Outage, ...]:

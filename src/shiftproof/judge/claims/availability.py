@@ -32,10 +32,11 @@ from shiftproof.judge.claims.common import (
     pinned_failures,
     recurs,
     repeat_of,
+    sick,
     told,
 )
 from shiftproof.judge.claims.soundness import stalled
-from shiftproof.judge.counting import is_sick, recurring_loss
+from shiftproof.judge.counting import recurring_loss
 from shiftproof.judge.pairing import Bools, Ints
 from shiftproof.judge.registry import claim
 from shiftproof.judge.sequential import (
@@ -93,7 +94,7 @@ def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
     missing = _missing(case, repeats)
     if lost:
         more = f"; {missing}" if missing else ""
-        reason = f"{_lost(repeats, 0)[:-1]}, {_no_proof(repeats, sick=beside_sick(case, repeats))}{more}."
+        reason = f"{_lost(repeats, 0)[:-1]}, {_no_proof(repeats, beside_sick=beside_sick(case, repeats))}{more}."
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)
     if missing:
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, f"{missing}.", data)
@@ -102,9 +103,9 @@ def _graceful(case: Case, name: str, repeats: list[Repeat]) -> Finding:
     return Finding(_NAME, name, Verdict.PASS, reason, data)
 
 
-def _no_proof(repeats: list[Repeat], *, sick: bool) -> str:
+def _no_proof(repeats: list[Repeat], *, beside_sick: bool) -> str:
     """Why what these repeats lost is no FAIL."""
-    if sick:
+    if beside_sick:
         return beyond_objective(sum(repeat.control_failed for repeat in repeats))
     if len(losing(repeats)) == 1:
         return "once and on nothing that was leaving: it may be chance"
@@ -154,7 +155,7 @@ def _elsewhere(case: Case, name: str, rows: Ints, in_budget: int, kind: PhaseKin
     if n == 0:
         reason = f"no complete pair{outside}, so nothing is known."
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, reason, data)
-    if kind is PhaseKind.LOAD and t and is_sick(legacy_failed, n, case.objectives.availability.unacceptable):
+    if kind is PhaseKind.LOAD and t and sick(case, legacy_failed, n):
         data |= told(culprits_of(case, rows[treatment]))
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, f"{said}{outside}, {beyond_objective(legacy_failed)}.", data)
     acceptable = case.objectives.availability.acceptable
@@ -176,8 +177,7 @@ def _pinned(case: Case, name: str, repeats: list[Repeat]) -> Iterator[Finding]:
     together = np.concatenate(rows)
     treatment, control = case.pairs.pinned_attributed[together], case.pairs.pinned_control_only[together]
     legacy_failed, *_ = pinned_failures(case, together)
-    counts = not is_sick(legacy_failed, len(together), case.objectives.availability.unacceptable)
-    recurring = counts and recurring_loss(lost, len(together), *noise(case))
+    recurring = not sick(case, legacy_failed, len(together)) and recurring_loss(lost, len(together), *noise(case))
     sure = recurring or mcnemar(treatment, control, case.alpha_share).reached
     each = f"in {count(sum(1 for one in lost if one), 'repeat')} of {len(lost)}"
     reason = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from shiftproof.judge.pairing import Bools, Ints
 from shiftproof.judge.sequential import Crossing, mcnemar
 from shiftproof.judge.words import count
 from shiftproof.model.history import Phase, PhaseKind
+from shiftproof.model.verdict import Finding, Verdict
 
 GRACEFUL = (PhaseKind.GRACEFUL, PhaseKind.SHIFT, PhaseKind.ROLLBACK)
 
@@ -98,8 +99,7 @@ def recurs(case: Case, repeats: Sequence[Repeat]) -> bool:
 
 def beside_sick(case: Case, repeats: Sequence[Repeat]) -> bool:
     """The control of these repeats fails beyond its own objective: counted against it nothing can be proven."""
-    failed, pairs = sum(repeat.control_failed for repeat in repeats), sum(repeat.pairs for repeat in repeats)
-    return is_sick(failed, pairs, case.objectives.availability.unacceptable)
+    return sick(case, sum(repeat.control_failed for repeat in repeats), sum(repeat.pairs for repeat in repeats))
 
 
 def beside_noise(case: Case, repeats: Sequence[Repeat]) -> bool:
@@ -107,8 +107,20 @@ def beside_noise(case: Case, repeats: Sequence[Repeat]) -> bool:
 
     What breaks both sides at once is none of it: an action that does so is not excused for what it costs beside.
     """
-    alone, pairs = sum(repeat.control_alone for repeat in repeats), sum(repeat.pairs for repeat in repeats)
-    return is_sick(alone, pairs, case.objectives.availability.unacceptable)
+    return sick(case, sum(repeat.control_alone for repeat in repeats), sum(repeat.pairs for repeat in repeats))
+
+
+def sick(case: Case, control_failed: int, pairs: int) -> bool:
+    """Whether a control that failed so often is proven to be beyond its own objective (`counting.is_sick`)."""
+    return is_sick(control_failed, pairs, case.objectives.availability.unacceptable)
+
+
+def unless_noise(case: Case, crash: Repeat, finding: Finding) -> Finding:
+    """A FAIL of a crash, or INCONCLUSIVE in its place beside a control that fails at random too."""
+    if not beside_noise(case, [crash]):
+        return finding
+    reason = f"{finding.reason.removesuffix('.')}, {beyond_objective(crash.control_alone)}."
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
 
 def beyond_objective(failed: int) -> str:
@@ -129,8 +141,7 @@ def noise(case: Case) -> tuple[int, int]:
 def by_change(case: Case, lost: int, pairs: int, control_failed: int) -> bool:
     """What was lost where our own load changed is more than the unacceptable rate and more than noise."""
     rate = case.objectives.availability.unacceptable
-    sick = is_sick(control_failed, pairs, rate)
-    return not sick and loses_by_change(lost, pairs, *noise(case), rate, case.alpha_share)
+    return not sick(case, control_failed, pairs) and loses_by_change(lost, pairs, *noise(case), rate, case.alpha_share)
 
 
 def culprits_of(case: Case, rows: Sequence[int] | Ints) -> tuple[Culprit, ...]:

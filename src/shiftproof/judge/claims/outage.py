@@ -16,7 +16,6 @@ from shiftproof.judge.claims.common import (
     Repeat,
     beside_noise,
     between_phases,
-    beyond_objective,
     budget_window,
     by_change,
     culprits_of,
@@ -26,6 +25,7 @@ from shiftproof.judge.claims.common import (
     recurs,
     repeat_of,
     told,
+    unless_noise,
 )
 from shiftproof.judge.counting import LOSING_REPEATS
 from shiftproof.judge.outages import OutageSpan
@@ -108,10 +108,9 @@ def _crash(case: Case, index: int, phase: Phase) -> Iterator[Finding]:
     lost = np.array([row for span in own for row in span.rows], dtype=np.int64)
     finding = _within_budget(phase, budget, own, len(lost))
     problem = effect_problem(phase)
-    if finding.verdict is Verdict.FAIL and beside_noise(case, [repeat]):
-        reason = f"{finding.reason[:-1]}, {beyond_objective(repeat.control_alone)}."
-        finding = Finding(_NAME, phase.name, Verdict.INCONCLUSIVE, reason, finding.data)
-    elif problem is not None and finding.verdict is not Verdict.FAIL:
+    if finding.verdict is Verdict.FAIL:
+        finding = unless_noise(case, repeat, finding)
+    elif problem is not None:
         finding = Finding(_NAME, phase.name, Verdict.INCONCLUSIVE, f"{problem}.", finding.data)
     elif not case.pairs.complete[rows][covered].any() and finding.verdict is Verdict.PASS:
         reason = "no complete pair while the fault lasted, so no outage could be seen."
