@@ -52,6 +52,14 @@ def test_a_loss_just_before_it_does_not_carry_an_outage_out_of_its_crash() -> No
     assert "longer than it may be" in finding.reason
 
 
+def test_a_loss_just_before_the_fault_is_none_of_its_outage() -> None:
+    """The budget is 5 s: from the stray at 1.2 s on it would be 5.2 s, from the fault on it is 4.4 s."""
+    run = node_lost(seconds=4.4).fail(Side.CLUSTER, "node-loss", after_s=1.2, seconds=0.05, at_most=1)
+    finding = the(run, "outage", "node-loss")
+    assert finding.verdict is Verdict.PASS, finding.reason
+    assert finding.data["longest_ms"] < 5000
+
+
 def test_an_outage_that_begins_in_its_crash_is_judged_by_its_whole_length() -> None:
     """A budget that covers no more than it allows would else make the length a matter of doubt at most."""
     run = node_lost(seconds=11.0, share=0.4)

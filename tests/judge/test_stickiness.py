@@ -7,7 +7,7 @@ import pytest
 from fakes.judge_cases import findings_of, not_passed, the
 
 from shiftproof.judge import judge_all, make_case
-from shiftproof.model.event import Side
+from shiftproof.model.event import WITH_COOKIES, Side
 from shiftproof.model.history import PhaseKind
 from shiftproof.model.platform import Objectives
 from shiftproof.model.verdict import Verdict
@@ -70,6 +70,21 @@ def test_clients_that_still_stray_when_the_watching_ends_prove_nothing() -> None
 def test_cookies_that_hold_nobody_are_no_stickiness(from_pct: int, to_pct: int) -> None:
     run = held(moved(PhaseKind.SHIFT, from_pct, to_pct), "shift", 0)
     assert the(run, "stickiness", "shift").verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(("ends_s", "verdict"), [(4, Verdict.PASS), (11, Verdict.FAIL)])
+def test_cookies_that_end_hold_clients_for_as_long_as_they_last(ends_s: float, verdict: Verdict) -> None:
+    run = held(moved(PhaseKind.SHIFT, 0, 25, seconds=20), "shift", ends_s)
+    for repeat in (1, 2, 3):
+        run.change("shift", repeat, action_end_ns=run.find("shift", repeat).action_start_ns + 100_000_000)
+    history = run.build()
+    starts = np.array([phase.start_ns for phase in history.phases])
+    phase = np.searchsorted(starts, history.events["intended_ns"], side="right") - 1
+    since_ns = history.events["intended_ns"] - np.array([phase.action_start_ns for phase in history.phases])[phase]
+    history.events["flags"][since_ns > ends_s * 1e9] &= ~np.uint8(WITH_COOKIES)
+    found = [f for f in judge_all(make_case(history, Objectives()), ["stickiness"]) if f.phase == "shift"]
+    assert [f.verdict for f in found] == [verdict], found[0].reason
+    assert found[0].data["lag_s"] == pytest.approx([ends_s] * 3, abs=0.1)
 
 
 def test_a_few_percent_of_few_clients_may_be_chance_and_are_said_to_be() -> None:

@@ -16,7 +16,9 @@ from fakes.sensitivity import World, run_in
 from rich.console import Console
 
 from shiftproof.errors import SetupError
+from shiftproof.sensitivity.run import Result, Sensitivity
 from shiftproof.sensitivity.state import STATE_FILE, read_campaign
+from shiftproof.sensitivity.view import PlainView
 
 from .conftest import GOOD, PATIENCE_S, Started, said, wait_for
 
@@ -64,6 +66,24 @@ def test_after_kill_9_the_gate_ends_by_itself_and_the_rest_is_run(
     assert len(folders) == 1
     assert json.loads((folders[0] / "sensitivity.json").read_text())["totals"]["again"]["cut_short"] == 1
     assert "; 0 tries without a result, 1 cut short, were run again" in said(console)
+
+
+def test_results_that_could_not_be_handed_over_are_handed_over_by_the_same_command(
+    world: World, console: Console
+) -> None:
+    world.write(**GOOD)
+    handed: list[int] = []
+
+    def hand_over(result: Result) -> None:
+        handed.append(len(gates(world)))
+        if len(handed) == 1:
+            raise SetupError("the disk is full")
+
+    with pytest.raises(SetupError, match="the disk is full"):
+        Sensitivity(world.asked(), world.parts(), PlainView(console)).run(fresh=False, ended=hand_over)
+    Sensitivity(world.asked(), world.parts(), PlainView(console)).run(fresh=False, ended=hand_over)
+    assert handed == [3, 3], "no gate was run again"
+    assert len(list(world.reports.glob("sensitivity-*"))) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -70,8 +70,8 @@ def sensitivity(  # noqa: PLR0913, PLR0917 (a command has the options that it ha
         require_writable(folder)  # not after an hour
 
     def tell(result: Result) -> None:
+        _copy(result, json, results)  # first: a terminal that is gone must not cost the results
         print_summary(console, result.summary, last_line(result.summary), str(result.folder / PAGE_FILE))
-        _copy(result, json, results)
 
     with ends_as_interrupted():
         sensitivity_of = Sensitivity(asked, lab_parts(asked, infra), view_for(console))

@@ -12,8 +12,12 @@ POLITE = (signal.SIGTERM, signal.SIGHUP)  # a stopped job, a dropped connection
 
 @contextmanager
 def ends_as_interrupted() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise KeyboardInterrupt in the block, so that they clean up as Ctrl-C does."""
-    before = {number: signal.signal(number, _interrupt) for number in POLITE}
+    """SIGTERM and SIGHUP raise KeyboardInterrupt in the block, so that they clean up as Ctrl-C does.
+
+    One that is ignored already stays so: `nohup` means what it says.
+    """
+    heard = [number for number in POLITE if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupt) for number in heard}
     try:
         yield
     finally:

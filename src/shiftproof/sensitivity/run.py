@@ -140,9 +140,9 @@ class Sensitivity:
                     with suppress(SetupError):  # the disk may be what stopped it
                         ended(self._leave(campaign, stopped))
             result = self._leave(campaign, None)
-            if result.summary.complete:
-                campaign.finish(moment(self._parts.now()))
             ended(result)
+            if result.summary.complete:  # and told: what could not be is told by the same command, run again
+                campaign.finish(moment(self._parts.now()))
             return result
 
     def _arrive(self) -> Look:

@@ -18,7 +18,7 @@ PASSES_WITHIN_S = 600.0
 LOOK_AGAIN_S = 2.0
 NOT_NORMAL = (
     "shiftproof recover, and if that does not help: shiftproof lab down && shiftproof lab up; then run the same "
-    "command again, which goes on from here"
+    "command again, without --fresh, which goes on from here"
 )
 
 

@@ -102,8 +102,8 @@ def _crash(case: Case, index: int, phase: Phase) -> Iterator[Finding]:
     repeat = repeat_of(case, index, phase)
     rows = case.pairs.rows(index)
     covered = in_window(case, rows, window)
-    # An outage that reaches into the window is the crash's, all of it; what stands by itself is not.
-    spans = outages_in(case, repeat.rows)
+    # What failed before the fault is not its own. An outage that begins within the window is, all of it.
+    spans = outages_in(case, repeat.rows[case.pairs.treatment_ended_ns[repeat.rows] >= window[0]])
     own = [span for span in spans if covered[np.array(span.rows) - rows.start].any()]
     lost = np.array([row for span in own for row in span.rows], dtype=np.int64)
     finding = _within_budget(phase, budget, own, len(lost))

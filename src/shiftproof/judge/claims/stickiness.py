@@ -133,26 +133,32 @@ def _all_or_none(case: Case, phase: Phase, seen: Followed, to_pct: float, shares
 
 
 def _some(case: Case, phase: Phase, seen: Followed, to_pct: float, shares: Shares) -> _Seen:
-    """A share in between: of the clients with cookies, as they were at the end, each counts once."""
-    late = ~seen.free & seen.after & (seen.sent_ns >= phase.end_ns - 2 * _TAIL_NS)
+    """A share in between: of the clients with cookies, as they were last seen, each counts once."""
+    held = ~seen.free & seen.after
+    last_ns = int(seen.sent_ns[held].max())
+    ended = last_ns < phase.end_ns - 2 * _TAIL_NS  # their cookies: who is free since then is judged by the free share
+    until_ns = last_ns if ended else phase.end_ns
+    late = held & (seen.sent_ns >= until_ns - 2 * _TAIL_NS)
     k, n = seen.share(late)
     if fits(*shares[1], to_pct) or (fits(k, n, to_pct) and _rather(k, n, phase.facts.get("from_pct"), to_pct)):
         return _Seen(Verdict.PASS, "", *shares)
+    lag_s = (until_ns - phase.action_start_ns) / _S
+    if ended and lag_s <= case.objectives.rollback_within_s:
+        return _Seen(Verdict.PASS, "", *shares, lag_s)
     clients, number = np.unique(seen.client[late], return_inverse=True)
     on_cluster = np.bincount(number, weights=seen.on_cluster[late]) / np.bincount(number)
     m, moved = len(clients), round(float(on_cluster.sum()))
     p = 2 * min(binomial_at_least(moved, m, to_pct / 100), binomial_at_most(moved, m, to_pct / 100))
-    waited_s = (phase.end_ns - phase.action_start_ns) / _S
     said = (
-        f"{waited_s:.1f} s after the weights said {to_pct:g}%, {percent(k / n)} of {count(n, 'request')} with cookies"
+        f"{lag_s:.1f} s after the weights said {to_pct:g}%, {percent(k / n)} of {count(n, 'request')} with cookies"
         f" ({count(m, 'client')}) went to the cluster side, and {percent(shares[0][0] / max(1, shares[0][1]))} of those"
         " without"
     )
-    if waited_s < case.objectives.rollback_within_s:
-        return _Seen(Verdict.INCONCLUSIVE, f"{said}, and nobody watched for longer", *shares, waited_s, _HINT)
+    if lag_s < case.objectives.rollback_within_s:
+        return _Seen(Verdict.INCONCLUSIVE, f"{said}, and nobody watched for longer", *shares, lag_s, _HINT)
     if p < case.alpha_share:
-        return _Seen(Verdict.FAIL, said, *shares, waited_s, _HINT)
-    return _Seen(Verdict.INCONCLUSIVE, f"{said}: too few clients to be sure", *shares, waited_s, _HINT)
+        return _Seen(Verdict.FAIL, said, *shares, lag_s, _HINT)
+    return _Seen(Verdict.INCONCLUSIVE, f"{said}: too few clients to be sure", *shares, lag_s, _HINT)
 
 
 def _rather(k: int, n: int, from_pct: object, to_pct: float) -> bool:
