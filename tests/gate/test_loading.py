@@ -81,21 +81,40 @@ def test_a_load_that_takes_no_orders_is_no_fault_of_the_service(gate: Gate, worl
 
 
 class FakeMonitor:
-    def __init__(self, failed: int) -> None:
+    """`failed` of 100 requests failed, all of them at `ended_ns`."""
+
+    def __init__(self, failed: int, ended_ns: int = 0) -> None:
         self.events = np.zeros(100, EVENT_DTYPE)
         self.events["side"] = EXTRA[Side.LEGACY]
         self.events["failure"][:failed] = Failure.STATUS
+        self.events["ended_ns"] = ended_ns
 
     def events_since(self, since_ns: int) -> Events:
-        return self.events
+        return self.events[self.events["ended_ns"] >= since_ns]
 
 
 class FakeOrders:
     def __init__(self) -> None:
-        self.given: list[tuple[Side, float]] = []
+        self.given: list[float] = []
 
     def boost(self, side: Side, rate_per_s: float) -> None:
-        self.given.append((side, rate_per_s))
+        assert side is Side.LEGACY
+        self.given.append(rate_per_s)
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.ns = 0
+
+    def now_ns(self) -> int:
+        return self.ns
+
+
+def raise_load(world: World, monitor: FakeMonitor, waits_s: float = 0.0) -> tuple[Raised, list[float], FakeClock]:
+    orders, clock = FakeOrders(), FakeClock()
+    fakes: dict[str, Any] = {"load": orders, "monitor": monitor, "customers": world.customers, "clock": clock}
+    raised = Raised(**fakes, side=Side.LEGACY, extra_per_s=50, unacceptable=0.1, waits_s=waits_s)
+    return raised, orders.given, clock
 
 
 @pytest.mark.parametrize(
@@ -104,21 +123,48 @@ class FakeOrders:
 def test_load_is_lowered_once_when_customers_suffer_or_the_side_clearly_fails(
     customers_failed: int, side_failed: int, lowered: bool
 ) -> None:
-    world, orders = World(), FakeOrders()
+    world = World()
     world.customers.answer = CustomersReport(1000, 7)
-    raised = Raised(
-        orders,  # type: ignore[arg-type]
-        FakeMonitor(side_failed),  # type: ignore[arg-type]
-        world.customers,
-        Side.LEGACY,
-        unacceptable=0.1,
-        since_ns=0,
-    )
+    raised, orders, _ = raise_load(world, FakeMonitor(side_failed))
     world.customers.answer = replace(world.customers.answer, failed=7 + customers_failed)
     for _ in range(3):
         raised.look()
-    assert orders.given == ([(Side.LEGACY, 0)] if lowered else [])
+    assert orders == ([50, 0] if lowered else [50])
     assert (raised.stopped is not None) is lowered
+
+
+def test_in_a_crash_load_rises_once_what_was_broken_serves_again() -> None:
+    """What the crash itself costs, customers included, does not lower it."""
+    world = World()
+    raised, orders, clock = raise_load(world, FakeMonitor(40, ended_ns=3_000_000_000), waits_s=8)
+    for clock.ns in (1_000_000_000, 3_900_000_000):
+        raised.look()
+    assert orders == []
+    world.customers.answer = replace(world.customers.answer, failed=world.customers.answer.failed + 5)
+    for clock.ns in (4_000_000_000, 5_000_000_000):
+        raised.look()
+    assert orders == [50]
+    assert raised.since_ns == 4_000_000_000
+    assert raised.stopped is None
+
+
+def test_in_a_crash_that_breaks_nothing_load_rises_when_it_must_have_recovered() -> None:
+    raised, orders, clock = raise_load(World(), FakeMonitor(3), waits_s=8)
+    for clock.ns in (7_900_000_000, 8_000_000_000):
+        raised.look()
+    assert orders == [50]
+    raised.lower()
+    assert orders == [50, 0]
+
+
+def test_load_that_never_rose_was_up_at_no_time() -> None:
+    raised, orders, clock = raise_load(World(), FakeMonitor(40, ended_ns=9_000_000_000), waits_s=8)
+    clock.ns = 9_500_000_000
+    raised.look()
+    raised.lower()
+    raised.look()  # of a monitor that was about to
+    assert orders == [0]
+    assert raised.since_ns == 9_500_000_000
 
 
 def test_customers_who_did_not_come_carried_nothing(gate: Gate, world: World) -> None:
@@ -132,7 +178,6 @@ def test_customers_who_did_not_come_carried_nothing(gate: Gate, world: World) ->
 def test_customers_are_counted_by_their_observer() -> None:
     world = World()
     world.customers.rate_per_s = 0
-    watched = (FakeOrders(), FakeMonitor(0), world.customers)
-    raised = Raised(*watched, Side.LEGACY, unacceptable=0.1, since_ns=0)  # type: ignore[arg-type]
+    raised, _, _ = raise_load(world, FakeMonitor(0))
     world.customers.answer = CustomersReport(1030, 0)
     assert raised.customers_per_s(3_000_000_000) == pytest.approx(10)

@@ -63,13 +63,20 @@ def test_v2_hands_down_the_controllers_that_there_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize("v2", [False, True])
 def test_two_nodes_weigh_as_much_as_two_legacy_machines(tmp_path: Path, v2: bool) -> None:
     names = ["node-1", "node-2", "legacy-1", "legacy-2"]
-    for name in ("", cgroups.PARENT, *(f"{cgroups.PARENT}/{name}" for name in (*names, cgroups.CONTROL))):
+    for name in (
+        "",
+        cgroups.PARENT,
+        *(f"{cgroups.PARENT}/{name}" for name in (*names, cgroups.CONTROL, cgroups.GUESTS)),
+    ):
         (tmp_path / name).mkdir(exist_ok=True)
         if v2:
             (tmp_path / name / "cgroup.controllers").write_text("cpu\n")
     cgroups.make_machines(names, tmp_path)
     file = "cpu.weight" if v2 else "cpu.shares"
-    weights = {name: int((tmp_path / cgroups.PARENT / name / file).read_text()) for name in (*names, cgroups.CONTROL)}
+    weights = {
+        name: int((tmp_path / cgroups.PARENT / name / file).read_text())
+        for name in (*names, cgroups.CONTROL, cgroups.GUESTS)
+    }
     assert len({weights[name] for name in names}) == 1
     whole = int((tmp_path / cgroups.PARENT / file).read_text())
     assert whole == pytest.approx(sum(weights.values()), rel=0.02)
@@ -101,6 +108,23 @@ def test_removal_goes_from_the_inside_out(tmp_path: Path) -> None:
     assert [path.name for path in cgroups.leftovers([tmp_path])] == ["node-2", cgroups.PARENT]
     assert cgroups.remove([tmp_path]) == []
     assert not (tmp_path / cgroups.PARENT).exists()
+
+
+def test_guests_may_be_scheduled_in_real_time_where_groups_are_asked(tmp_path: Path) -> None:
+    folders = [tmp_path / cgroups.PARENT, tmp_path / cgroups.PARENT / cgroups.GUESTS]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "cpu.rt_runtime_us").write_text("0")  # as a kernel makes them
+    cgroups.make_machines([], tmp_path)
+    assert [int((folder / "cpu.rt_runtime_us").read_text()) for folder in folders] == [900_000] * 2
+
+
+def test_guests_of_a_lab_that_died_go_back_to_the_root(tmp_path: Path) -> None:
+    guests = tmp_path / cgroups.PARENT / cgroups.GUESTS
+    guests.mkdir(parents=True)
+    (guests / "cgroup.procs").write_text("41\n")
+    cgroups.remove([tmp_path], within_s=0.0)
+    assert (tmp_path / "cgroup.procs").read_text() == "41"
 
 
 def test_a_folder_that_will_not_go_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ On cgroup v1 (tried) each controller is a tree of its own and cpuset must be fil
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -18,7 +19,14 @@ PARENT = "shiftproof-lab"
 CONTROL = "control"
 """The group of the control plane and all else that is on no machine."""
 
-MACHINE_SHARES, CONTROL_SHARES = 4096, 8192
+GUESTS = "guests"
+"""The group of what enters the lab from outside, a gate above all. Elsewhere that has a machine of its own; here,
+beside a lab that weighs as much as all its machines, it would get no CPU while pods start, and see nothing of it."""
+
+MACHINE_SHARES, CONTROL_SHARES, GUESTS_SHARES = 4096, 8192, 8192
+_REAL_TIME_US = 900_000
+"""Of each second: a group of v1 has no real-time scheduling unless it is given some, and the load asks for it."""
+
 _SYSTEM_SHARES = 512
 """Of a node's own programs, beside 1024 a core for its pods: a kubelet at work must not take what its pods need."""
 
@@ -73,11 +81,15 @@ def make(node: str, trees: Sequence[Path] | None = None, cpu: Path | None = None
 
 
 def make_machines(names: Sequence[str], cpu: Path | None = None) -> None:
-    """Groups of equal weight for all machines, one for the control plane, and their sum for the lab as a whole."""
-    make_weighted("", len(names) * MACHINE_SHARES + CONTROL_SHARES, cpu)
-    make_weighted(CONTROL, CONTROL_SHARES, cpu)
-    for name in names:
-        make_weighted(name, MACHINE_SHARES, cpu)
+    """Groups of equal weight for all machines, those of the control plane and of guests, and the lab's: their sum."""
+    weights = {CONTROL: CONTROL_SHARES, GUESTS: GUESTS_SHARES, **dict.fromkeys(names, MACHINE_SHARES)}
+    make_weighted("", sum(weights.values()), cpu)
+    for name, shares in weights.items():
+        make_weighted(name, shares, cpu)
+    for name in ("", GUESTS):
+        file = (cpu or cpu_tree()) / PARENT / name / "cpu.rt_runtime_us"
+        if file.is_file():
+            file.write_text(str(_REAL_TIME_US))
 
 
 def make_weighted(name: str, shares: int, tree: Path | None = None) -> None:
@@ -157,13 +169,27 @@ def remove(trees: Sequence[Path] | None = None, node: str = "", within_s: float 
     """Remove all folders of the lab (or of one node); returns those that would not go (something still runs in them).
 
     A killed process leaves its cgroup a moment after it is gone from /proc, so this tries until `within_s` is over.
+    Guests outlive a lab that dies: they go back to where they came from, the root.
     """
+    if not node:
+        _dismiss_guests(all_trees() if trees is None else trees)
     deadline_s = time.monotonic() + within_s
     while True:
         left = [folder for folder in leftovers(trees, node) if not _rmdir(folder)]
         if not left or time.monotonic() >= deadline_s:
             return left
         time.sleep(0.05)
+
+
+def _dismiss_guests(trees: Sequence[Path]) -> None:
+    for tree in trees:
+        try:
+            pids = (tree / PARENT / GUESTS / "cgroup.procs").read_text().split()
+        except FileNotFoundError:
+            continue
+        for pid in pids:
+            with contextlib.suppress(OSError):  # gone meanwhile
+                (tree / "cgroup.procs").write_text(pid)
 
 
 def _rmdir(folder: Path) -> bool:

@@ -142,8 +142,14 @@ def reexec_inside(argv: Sequence[str], extra: Mapping[str, str] | None = None) -
 
     It need not be whole: what enters may have come to undo the fault that broke it.
     """
+    from shiftproof.lab import cgroups
+
     lab = present_lab()
     _need_root()
+    try:
+        cgroups.enter(cgroups.GUESTS)
+    except OSError as error:
+        raise LabError(f"this lab takes no guests: {error}", hint="shiftproof lab down && shiftproof lab up") from error
     sys.stdout.flush()
     sys.stderr.flush()
     words = entry_command(lab, argv, Path.cwd())
