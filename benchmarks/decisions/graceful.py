@@ -23,7 +23,7 @@ from shiftproof.judge.counting import recurring_loss
 from shiftproof.model.history import PhaseKind
 
 #: As infra/platform.yaml has them for payments: its load, its graceful actions, and how long its crashes may take.
-PAIRS_PER_S = 110
+PAIRS_PER_S = 80
 BEFORE_LOAD, AFTER_CRASHES = ("deploy", "shift", "rollback", "quiet", "capacity", "pod-delete"), ("node-drain",)
 RECOVER_S = {"pod-kill": 6.0, "node-loss": 8.0}
 ACTIONS = ("deploy", "shift", "rollback", "pod-delete", "node-drain")
