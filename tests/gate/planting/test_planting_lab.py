@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,11 @@ class Lab:
         status, headers = json.loads(self.run(ASK, rule, path).splitlines()[-1])
         return status, {name.lower(): value for name, value in headers.items()}
 
+    def silent(self, rule: str) -> str | None:
+        """None once a request is answered as it should be."""
+        status, _ = self.ask(rule)
+        return None if status == 200 else f"{rule} answers {status}"
+
     def sql(self, statement: str, port: int = 5432) -> list[str]:
         return self.run(SQL, str(port), statement).splitlines()
 
@@ -189,7 +195,9 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     if after != before:
         made.recover()
     assert after == before
-    assert [made.ask(rule)[0] for rule in ("legacy", "cluster", "weighted")] == [200] * 3
+    for rule in ("legacy", "cluster", "weighted"):
+        # A way that was cut leaves connections to the database that are dead: each costs the request that finds it.
+        until(partial(made.silent, rule), WITHIN_S)
 
 
 def recovered(lab: Lab, planted: Planted) -> None:
