@@ -114,6 +114,7 @@ def raise_load(world: World, monitor: FakeMonitor, waits_s: float = 0.0) -> tupl
     orders, clock = FakeOrders(), FakeClock()
     fakes: dict[str, Any] = {"load": orders, "monitor": monitor, "customers": world.customers, "clock": clock}
     raised = Raised(**fakes, side=Side.LEGACY, extra_per_s=50, unacceptable=0.1, waits_s=waits_s)
+    raised.start()
     return raised, orders.given, clock
 
 

@@ -48,6 +48,9 @@ class Raised:
 
     def __post_init__(self) -> None:
         self._begin()
+
+    def start(self) -> None:
+        """Raise it now, unless something is to be waited for. Raises LoadError when the load takes no orders."""
         if not self.waits_s:
             self._rise()
 
@@ -180,6 +183,7 @@ class LoadDrills:
             waits_s if extra_per_s else 0.0,
         )
         try:
+            raised.start()
             self._monitor.look_on(raised.look if extra_per_s else None)
             yield raised
         finally:

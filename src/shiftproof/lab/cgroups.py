@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from shiftproof.lab.namespaces import POSTGRES
 from shiftproof.lab.network import NODE_IPS
 
 PARENT = "shiftproof-lab"
@@ -37,7 +38,6 @@ _REAL_TIME_US = 900_000
 _SYSTEM_SHARES = 512
 """Of a node's own programs, beside 1024 a core for its pods: a kubelet at work must not take what its pods need."""
 
-POSTGRES = "postgres"
 _SYSTEM = "system"
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _V2_CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
@@ -84,7 +84,7 @@ def make(node: str, trees: Sequence[Path] | None = None, cpu: Path | None = None
             _hand_down(parent / node)
         else:
             _fill_cpuset(parent, parent / node)
-    make_weighted(node, NODE_SHARES, cpu)
+    make_weighted(node, _shares(node), cpu)
     make_weighted(f"{node}/{_SYSTEM}", _SYSTEM_SHARES, cpu)
 
 
