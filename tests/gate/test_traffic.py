@@ -136,3 +136,18 @@ def test_clients_that_only_lean_to_the_new_weight_have_not_followed(share_pct: f
 
     share._events_since = with_cookies
     assert share.wait_for_clients(25, began_ns, 11) is follow
+
+
+@pytest.mark.parametrize(("standstill_s", "waits_s"), [(0, 0.1), (3, 3), (60, 10)])
+def test_one_request_after_an_action_is_waited_for(standstill_s: float, waits_s: float) -> None:
+    """The load may stand still just then, and a phase that has its pairs already would end with nobody after it."""
+    share, began_ns, clock = _sticky(held_until_s=0)
+    plain = share._events_since
+
+    def after_a_standstill(since_ns: int) -> Events:
+        events = plain(since_ns)
+        return events[events["intended_ns"] >= began_ns + int(standstill_s * 1e9)]
+
+    share._events_since = after_a_standstill
+    share.wait_for_one(began_ns, 10)
+    assert waits_s - 0.05 <= (clock.now_ns() - began_ns) / 1e9 <= waits_s + 0.3

@@ -95,7 +95,10 @@ class RouterDrills:
                 # None says that it was seen not to follow; where nobody could tell, there is no such fact.
                 phase.facts.update(seconds=followed.seconds, from_pct=from_pct, to_pct=to_pct)
         if followed.seconds is not None:
+            ended_ns = self._clock.now_ns()
             self._await_clients(to_pct, began_ns)
+            # The judges ask the traffic after the action; a phase that had its pairs before may end without any.
+            self._traffic.wait_for_one(ended_ns, self._deadline_s)
             return
         seen = f"{followed.cluster} of {followed.answered} weighted requests went to the cluster side"
         if not followed.stayed:

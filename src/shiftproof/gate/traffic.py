@@ -94,6 +94,15 @@ class TrafficShare:
                 return
             self._clock.sleep(0.1)
 
+    def wait_for_one(self, since_ns: int, deadline_s: float) -> None:
+        """Wait until a weighted request without cookies, due after `since_ns`, was answered, at most `deadline_s`."""
+        give_up_ns = since_ns + int(deadline_s * 1e9)
+        while self._clock.now_ns() < give_up_ns:
+            events = self._answered(Side.WEIGHTED, since_ns)
+            if ((events["flags"] & WITH_COOKIES) == 0).any():
+                return
+            self._clock.sleep(0.1)
+
     def _answered(self, side: Side, since_ns: int) -> Events:
         events = self._events_since(since_ns)
         answered = (events["failure"] == Failure.NONE) & (events["served_by"] > 0)
