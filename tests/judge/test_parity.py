@@ -107,6 +107,23 @@ def test_what_legacy_does_too_is_noise_and_only_proposed() -> None:
     assert "legacy does not agree with itself on served" in whole.reason
 
 
+def test_a_pass_counts_what_differs() -> None:
+    noisy = clean_run().differ("served", at_most=40).differ("served", in_control=True)
+    assert the(noisy, "parity", "run").reason.startswith("40 of ")
+    assert "differ, as noise does" in the(noisy, "parity", "steady").reason
+    once = the(clean_run().differ("note", at_most=1), "parity", "run")
+    assert (once.verdict, once.data["seldom"]) == (Verdict.PASS, ["note"])
+    assert once.reason.startswith("1 of ")
+    assert "; once, and never on legacy: note" in once.reason
+
+
+@pytest.mark.parametrize("times", [2, 3, 4])
+def test_what_differs_a_few_times_and_never_on_legacy_is_a_doubt(times: int) -> None:
+    assert worst(clean_run().differ("note", at_most=times)) is Verdict.INCONCLUSIVE
+    beside = clean_run().differ("note", at_most=times).differ("note", in_control=True, at_most=1)
+    assert worst(beside) is Verdict.PASS
+
+
 def test_a_pass_says_which_fields_it_does_not_cover() -> None:
     """Legacy that never agrees with itself on a field cannot show that the cluster's is right."""
     run = clean_run().differ("served").differ("served", in_control=True)

@@ -98,6 +98,8 @@ class FieldCount:
 class FieldTally:
     """Takes conversations as they end; void ones are counted and say no more.
 
+    good: conversations counted; differing: those of them in which the treatment differs in a field.
+
     replays: the conversations send one key twice. There a second answer may differ from the first, alike on both sides:
     so this service answers a replay, and that is no noise.
     """
@@ -109,16 +111,22 @@ class FieldTally:
         self._largest = FIELDS
         self.fields: dict[Field, FieldCount] = {}
         self.good = 0
+        self.differing = 0
         self.compared = 0
 
     def add(self, record: ProbeRecord, phase: str = OUTSIDE) -> None:
         """One good conversation, and the name of the phase that it began in."""
         self.good += 1
+        self.differing += self.differs(record)
         self.compared += record.compared
         self._largest = max(self._largest, record.compared)
         treatment, control = self._by_field(record.treatment), self._by_field(record.control)
         for key in treatment.keys() | control.keys():
             self._count(key, treatment.get(key), control.get(key), phase)
+
+    def differs(self, record: ProbeRecord) -> bool:
+        """Whether the treatment differs in any field that no person has accepted as noise."""
+        return bool(self._by_field(record.treatment))
 
     def _by_field(self, differences: Iterable[Difference]) -> dict[Field, Difference]:
         return {
@@ -149,11 +157,17 @@ class FieldTally:
         return key.never_noise and counts.treatment_only >= MIN_ERRORS and not counts.noise
 
     def in_doubt(self, key: Field) -> bool:
-        """It may be noise, and may not. Money that differs is never called noise, however often legacy differs too."""
+        """It may be noise, and may not.
+
+        Money that differs is never called noise, however often legacy differs too; nor is what differs twice where
+        legacy never does.
+        """
         counts = self.fields[key]
         if not counts.treatment or self.fails(key):
             return False
         if self._is_money(key) and not (self._replays and counts.both == counts.noise == counts.treatment):
+            return True
+        if not counts.noise and counts.treatment_only >= MIN_ERRORS:
             return True
         if not counts.treatment_only:
             return False
@@ -178,6 +192,11 @@ class FieldTally:
         """Paths on which legacy so often differs from itself that a PASS says nothing of them."""
         mostly = {key.path for key, counts in self.fields.items() if 2 * counts.noise > self.good}
         return [path for path in self.noisy() if path in mostly]
+
+    def seldom(self) -> list[str]:
+        """Paths that differed once, in the treatment, and where legacy agrees with itself: too seldom for a doubt."""
+        once = {key.path for key, counts in self.fields.items() if counts.treatment and not counts.noise}
+        return sorted(once - {key.path for key in (*self.failing(), *self.doubtful())})
 
     def noisy(self) -> list[str]:
         """Paths on which legacy does not agree with itself, and that a person may accept as noise."""

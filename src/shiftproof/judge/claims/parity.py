@@ -40,7 +40,7 @@ def judge(case: Case) -> Iterable[Finding]:
     if doubtful:
         yield _finding(tally, doubtful, Verdict.INCONCLUSIVE)
     else:
-        yield from (_phase(case, talks, name) for name in case.groups(PhaseKind.STEADY))
+        yield from (_phase(case, talks, tally, name) for name in case.groups(PhaseKind.STEADY))
     yield _run(case, talks, tally, doubtful)
 
 
@@ -52,13 +52,15 @@ def _finding(tally: FieldTally, keys: list[Field], verdict: Verdict) -> Finding:
     return Finding(_NAME, tally.phase_of(keys), verdict, reason, data)
 
 
-def _phase(case: Case, talks: Held, name: str) -> Finding:
+def _phase(case: Case, talks: Held, tally: FieldTally, name: str) -> Finding:
     here = talks.of_phase(name)
     missing = shortfall(here, case.min_probes // 4, "compared both sides")
     if missing is not None:
         return Finding(_NAME, name, Verdict.INCONCLUSIVE, missing, {"conversations": len(here.good)})
     compared = sum(record.compared for record in here.good)
-    reason = f"{count(len(here.good), 'conversation')} with both sides, {compared:,} fields compared: alike."
+    differ = sum(tally.differs(record) for record in here.good)
+    said = f"{differ:,} differ, as noise does" if differ else "alike"
+    reason = f"{count(len(here.good), 'conversation')} with both sides, {compared:,} fields compared: {said}."
     return Finding(_NAME, name, Verdict.PASS, reason, {"conversations": len(here.good), "fields_compared": compared})
 
 
@@ -75,9 +77,12 @@ def _run(case: Case, talks: Held, tally: FieldTally, doubtful: list[Field]) -> F
     if unjudged:
         data["not_covered"] = unjudged
         also += f"; this does not cover {count(len(unjudged), 'field')} that legacy mostly answers otherwise itself"
+    if seldom := tally.seldom():
+        data["seldom"] = seldom
+        also += f"; once, and never on legacy: {listed(seldom)}"
     if doubted:
         also += f"; in doubt: {count(doubted, 'field')}"
-    said = bound(tally.good, 0, case.confidence).replace("attributed", "conversations differ")
+    said = bound(tally.good, tally.differing, case.confidence).replace("attributed", "conversations differ")
     return Finding(_NAME, "run", Verdict.PASS, f"{said}, {tally.compared:,} fields compared{also}.", data)
 
 
