@@ -101,6 +101,21 @@ def test_weights_that_move_nothing_fail() -> None:
     assert "hint" not in found[0].data
 
 
+@pytest.mark.parametrize(
+    ("keeps", "verdict"), [(1.0, Verdict.PASS), (0.76, Verdict.INCONCLUSIVE), (0.7, Verdict.FAIL), (0.3, Verdict.FAIL)]
+)
+def test_a_share_that_no_repeat_refutes_may_be_refuted_by_all_of_them(keeps: float, verdict: Verdict) -> None:
+    """Of those that should go to the cluster side only some do: 25% becomes 19%, 17%, 7%."""
+    history = moved(PhaseKind.SHIFT, 0, 25, seconds=5).build()
+    events = history.events
+    back = (events["side"] == Side.WEIGHTED) & (np.random.default_rng(1).random(len(events)) > keeps)
+    legacy = int(events["served_by"][events["side"] == Side.LEGACY][0])
+    events["served_by"][back] = legacy
+    (found,) = (f for f in judge_all(make_case(history, Objectives()), ["stickiness"]) if f.phase == "shift")
+    assert found.verdict is verdict, found.reason
+    assert ("in all repeats together" in found.reason) is (0.3 < keeps < 1.0), found.reason
+
+
 def test_traffic_without_cookies_that_stays_is_told_by_the_rollback_claim_alone() -> None:
     history = clean_run().build()
     rows = (history.events["side"] == Side.WEIGHTED) & np.isin(history.events["pair"] % 4, [0])

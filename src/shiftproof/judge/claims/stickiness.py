@@ -2,9 +2,9 @@
 
 A load balancer that sends a client back to where its cookie says outranks the weights: a shift then moves less than it
 says, and a rollback leaves customers on the side that is to be left. So weighted requests are of two kinds. Those that
-carried no cookie are free: their share must be the weight's (exact binomial). Those that carried one must have followed
-within the objective for rollbacks, too. There the unit is the client: one whose cookie holds it makes the same choice
-over and over.
+carried no cookie are free: their share must be the weight's (exact binomial, each repeat, and all together). Those that
+carried one must have followed within the objective for rollbacks, too. There the unit is the client: one whose cookie
+holds it makes the same choice over and over.
 
 Traffic without cookies that does not come back is the claim `rollback`'s, and is told there alone.
 """
@@ -18,9 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from shiftproof.judge.case import Case
-from shiftproof.judge.claims.traffic import Followed, fits, followed
+from shiftproof.judge.claims.traffic import Followed, chance, fits, followed
 from shiftproof.judge.registry import claim
-from shiftproof.judge.sequential import binomial_at_least, binomial_at_most
 from shiftproof.judge.words import count, percent
 from shiftproof.model.history import Phase, PhaseKind
 from shiftproof.model.verdict import Finding, Verdict
@@ -32,6 +31,8 @@ _TAIL_NS = 1_000_000_000
 #: A weight of 0 is taken as this much, so that one stray request is unlikely and not impossible.
 _STRAY = 0.001
 _SURE = math.log(1000)
+#: A share of all repeats together that the weight gives less often than this is a doubt.
+_DOUBT_P = 0.001
 _HINT = (
     "turn stickiness off on the forward action before traffic moves, or let its cookies live no longer than"
     " rollback_within_s"
@@ -57,10 +58,10 @@ def judge(case: Case) -> Iterable[Finding]:
     if not groups:
         yield Finding(_NAME, "run", Verdict.INCONCLUSIVE, "no weights were moved, so nothing shows who follows them.")
     for name, phases in groups.items():
-        yield _one(case, name, [_repeat(case, index, phase) for index, phase in phases])
+        yield _one(case, name, [phase for _, phase in phases], [_repeat(case, *one) for one in phases])
 
 
-def _one(case: Case, name: str, repeats: list[_Seen]) -> Finding:
+def _one(case: Case, name: str, phases: list[Phase], repeats: list[_Seen]) -> Finding:
     data: dict[str, object] = {
         "free_on_cluster": [list(one.free) for one in repeats],
         "with_cookies_on_cluster": [list(one.held) for one in repeats],
@@ -75,10 +76,36 @@ def _one(case: Case, name: str, repeats: list[_Seen]) -> Finding:
                 data["hint"] = one.hint
             reason = f"{len(bad)} of {count(len(repeats), 'repeat')}: {one.reason} (repeat {number})."
             return Finding(_NAME, name, verdict, reason, data)
+    together = _together(case, phases, repeats)
+    if together.verdict is not Verdict.PASS:
+        return Finding(_NAME, name, together.verdict, f"{together.reason}.", data)
     carried = sum(one.held[1] for one in repeats)
     total = carried + sum(one.free[1] for one in repeats)
     reason = f"{count(total, 'weighted request')} went by the weights; {carried:,} of them carried cookies."
     return Finding(_NAME, name, Verdict.PASS, reason, data)
+
+
+def _together(case: Case, phases: list[Phase], repeats: list[_Seen]) -> _Seen:
+    """What no single repeat shows may be plain in all of them: the free requests of shifts to one weight, as one sample.
+
+    A rollback's are the claim `rollback`'s.
+    """
+    weights = {float(str(phase.facts["to_pct"])) for phase in phases if phase.kind is PhaseKind.SHIFT}
+    if len(weights) != 1 or weights & {0.0, 100.0}:
+        return _Seen(Verdict.PASS)
+    (to_pct,) = weights
+    k, n = (sum(one.free[part] for one in repeats) for part in (0, 1))
+    p = chance(k, n, to_pct)
+    if p >= _DOUBT_P:
+        return _Seen(Verdict.PASS)
+    said = f"the weights said {to_pct:g}% but in all repeats together {_share_of(k, n)}"
+    if p < case.alpha_share:
+        return _Seen(Verdict.FAIL, said)
+    return _Seen(Verdict.INCONCLUSIVE, f"{said}: too few to be sure")
+
+
+def _share_of(k: int, n: int) -> str:
+    return f"{k:,} of {n:,} weighted requests ({percent(k / n)}) went to the cluster side"
 
 
 def _repeat(case: Case, index: int, phase: Phase) -> _Seen:
@@ -97,9 +124,7 @@ def _followed(case: Case, phase: Phase, seen: Followed, to_pct: float) -> _Seen:
     if to_pct in (0, 100):
         return _all_or_none(case, phase, seen, to_pct, (free, held))
     if phase.kind is PhaseKind.SHIFT and not fits(*free, to_pct):
-        said = f"the weights said {to_pct:g}% but {free[0]:,} of {free[1]:,} weighted requests"
-        where = f"{said} ({percent(free[0] / free[1])}) went to the cluster side"
-        return _Seen(Verdict.FAIL, where, free, held)
+        return _Seen(Verdict.FAIL, f"the weights said {to_pct:g}% but {_share_of(*free)}", free, held)
     if not held[1]:
         return _Seen(Verdict.PASS, free=free, held=held)
     return _some(case, phase, seen, to_pct, (free, held))
@@ -148,7 +173,7 @@ def _some(case: Case, phase: Phase, seen: Followed, to_pct: float, shares: Share
     clients, number = np.unique(seen.client[late], return_inverse=True)
     on_cluster = np.bincount(number, weights=seen.on_cluster[late]) / np.bincount(number)
     m, moved = len(clients), round(float(on_cluster.sum()))
-    p = 2 * min(binomial_at_least(moved, m, to_pct / 100), binomial_at_most(moved, m, to_pct / 100))
+    p = chance(moved, m, to_pct)
     said = (
         f"{lag_s:.1f} s after the weights said {to_pct:g}%, {percent(k / n)} of {count(n, 'request')} with cookies"
         f" ({count(m, 'client')}) went to the cluster side, and {percent(shares[0][0] / max(1, shares[0][1]))} of those"

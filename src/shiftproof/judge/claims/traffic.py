@@ -61,7 +61,10 @@ def followed(case: Case, index: int, phase: Phase) -> Followed:
 
 def fits(k: int, n: int, pct: float) -> bool:
     """Whether k of n on the cluster side can be pct percent at all (exact binomial, the smaller tail doubled)."""
-    if pct in (0, 100):
-        return k == n * pct / 100
+    return k == n * pct / 100 if pct in (0, 100) else chance(k, n, pct) > IMPOSSIBLE
+
+
+def chance(k: int, n: int, pct: float) -> float:
+    """p of k of n on the cluster side where each goes there with pct percent, 0 < pct < 100 (the smaller tail, twice)."""
     share = pct / 100
-    return 2 * min(binomial_at_least(k, n, share), binomial_at_most(k, n, share)) > IMPOSSIBLE if n else True
+    return min(1.0, 2 * min(binomial_at_least(k, n, share), binomial_at_most(k, n, share))) if n else 1.0
