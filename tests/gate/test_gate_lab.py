@@ -79,6 +79,7 @@ def test_a_planted_defect_fails_by_the_claim_that_its_file_expects(lab: RunningL
     failed = {claim["name"] for claim in verdict["claims"] if claim["verdict"] == "FAIL"}
     assert (code, verdict["verdict"]) == (1, "FAIL"), words
     assert expected in failed, words
+    assert not verdict["run"]["not_planted"], words
     assert _look() == WHOLE
     assert not Journal(journal_dir()).pending()
 

@@ -109,8 +109,8 @@ class Phases:
         self._load.triples(kind in (PhaseKind.SHIFT, PhaseKind.ROLLBACK))
         self._notes.add("phase.start", f"phase/{name}", repeat=repeat, phase_kind=str(kind))
         self._monitor.phase_started(name, kind, repeat, opened.start_ns, budget)
-        self._on_start(opened)
         try:
+            self._on_start(opened)
             yield opened
             if opened.action_start_ns is not None and opened.action_end_ns is None:
                 opened.action_end_ns = self._clock.now_ns()

@@ -12,7 +12,7 @@ import pytest
 from fakes.world import World
 
 from shiftproof.adapters.kubernetes.objects import Objects
-from shiftproof.errors import LabError
+from shiftproof.errors import FaultError, LabError
 from shiftproof.gate import opening
 from shiftproof.gate.outcome import Outcome
 from shiftproof.gate.planting import Planting
@@ -29,13 +29,17 @@ Gate = Callable[..., Outcome]
 
 
 class FakeLab:
-    """Takes network faults, and knows when it took them. `refuses`: what it says instead."""
+    """Takes network faults, and knows when it took them.
+
+    refuses: what it says instead. ignores_at: of which one it says that it had no effect, counted from 0.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.added_ns: list[int] = []
         self.held: list[str] = []
         self.refuses: str | None = None
+        self.ignores_at: int | None = None
         self.dropped = 3
 
     def check_network(self, fault: Mapping[str, Any]) -> None:
@@ -44,6 +48,8 @@ class FakeLab:
     def add_network(self, fault_id: str, fault: Mapping[str, Any], for_s: float) -> None:
         if self.refuses:
             raise LabError(self.refuses)
+        if self.ignores_at == len(self.added_ns):
+            raise FaultError("did not take the change")
         self.added_ns.append(self._world.clock.now_ns())
         self.held.append(fault_id)
 
@@ -102,6 +108,22 @@ def test_a_defect_that_was_never_wholly_planted_lets_nothing_pass(gate: Gate, la
     (reason,) = [one.reason for one in outcome.result.findings if "planted" in one.reason]
     assert reason.startswith("defect d was never wholly planted: no phase rolback came (there were ")
     assert len(lab.added_ns) == 1
+
+
+def test_a_step_without_effect_in_its_phase_is_named_though_the_run_goes_on(
+    gate: Gate, lab: FakeLab, tmp_path: Path
+) -> None:
+    lab.ignores_at = 1
+    outcome = gate(defect=defect(tmp_path, "steady", "rollback"))
+    assert outcome.exit_code == 2
+    assert outcome.case is not None
+    assert outcome.result is not None
+    broken = next(phase for phase in outcome.case.history.phases if phase.name == "rollback")
+    assert broken.problem is not None
+    assert "did not take the change" in broken.problem
+    (finding,) = [one for one in outcome.result.findings if "wholly planted" in one.reason]
+    assert finding.data["not_planted"] == ["network: not made in phase rollback"]
+    assert outcome.case.history.phases[-1].name != "rollback", "the run goes on with other drills"
 
 
 def test_a_fault_that_dropped_nothing_lets_nothing_pass(gate: Gate, lab: FakeLab, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ class Planting:
         self._site = site
         self._undo = undo or handlers()
         self._waiting = [step for step in defect.plant if step.when is not None]
+        self._not_made: list[Step] = []
         self._phases: list[str] = []
 
     @property
@@ -88,10 +89,12 @@ class Planting:
             self._phases.append(name)
         due = [step for step in self._waiting if step.when == name]
         self._waiting = [step for step in self._waiting if step.when != name]
+        self._not_made += due
         self._site.under_load = True
         try:
             for step in due:
                 self._make(step)
+                self._not_made.remove(step)  # not before: the run goes on with other drills when it was not
         finally:
             self._site.under_load = False
         return tuple(self._site.notes[known:])
@@ -106,6 +109,9 @@ class Planting:
         return [*self._never_made(), *self._without_effect()]
 
     def _never_made(self) -> Iterator[Finding]:
+        if self._not_made:
+            steps = [f"{step.verb}: not made in phase {step.when}" for step in self._not_made]
+            yield _unclear(f"defect {self.defect.id} was never wholly planted ({'; '.join(steps)})", steps)
         if not self._waiting:
             return
         missing = ", ".join(dict.fromkeys(str(step.when) for step in self._waiting))
