@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.metadata import distributions
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from shiftproof.errors import LoadError, RefusedError, SetupError
 from shiftproof.gate.notes import write_timeline
 from shiftproof.judge.others import other_rules
 from shiftproof.model.history import Happening, History, Source
+from shiftproof.sensitivity import fingerprint as module
 from shiftproof.sensitivity.fingerprint import file_digest, fingerprint, fingerprint_now, refuse_mixing, tree_digest
 from shiftproof.sensitivity.normal import Look, differences
 from shiftproof.sensitivity.plan import KnownDefect
@@ -50,6 +53,14 @@ def test_the_fingerprint_of_now_reads_planted_files_again(tmp_path: Path) -> Non
     file.unlink()
     with pytest.raises(SetupError, match="cannot read"):
         fingerprint_now(infra, [known])
+
+
+def test_another_version_of_a_library_is_another_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    infra = Path(__file__).parents[2] / "infra"
+    before = fingerprint(infra, [])
+    monkeypatch.setattr(module, "distributions", lambda: [*distributions(), SimpleNamespace(name="a", version="9.9")])
+    now = fingerprint(infra, [])
+    assert {name for name in now if now[name] != before[name]} == {"libraries"}
 
 
 def test_what_changed_is_named() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib.metadata import distributions
 from pathlib import Path
 
 import shiftproof
@@ -18,7 +20,7 @@ DEFECTS_FOLDER = "defects"
 
 
 def fingerprint(infra_dir: Path, defects: Sequence[KnownDefect]) -> dict[str, str]:
-    """sha256 (hex) by part: the library, suites, infra, experiments, and the defects that are planted.
+    """sha256 (hex) by part: our code, suites, infra, experiments, the defects that are planted, and installed libraries.
 
     Defects by those that are planted, not by their folder: one more file there changes nothing for the others.
     Raises SetupError when a file cannot be read.
@@ -30,7 +32,14 @@ def fingerprint(infra_dir: Path, defects: Sequence[KnownDefect]) -> dict[str, st
         "infra": tree_digest(infra_dir),
         "experiments": tree_digest(experiments_dir(infra_dir), leave_out=frozenset({DEFECTS_FOLDER})),
         "defects": planted.hexdigest(),
+        "libraries": _installed(),
     }
+
+
+def _installed() -> str:
+    """Of Python's version and those of all that is installed beside us."""
+    found = sorted({f"{one.name} {one.version}" for one in distributions()})
+    return hashlib.sha256("\n".join([platform.python_version(), *found]).encode()).hexdigest()
 
 
 def fingerprint_now(infra_dir: Path, defects: Sequence[KnownDefect]) -> dict[str, str]:

@@ -8,6 +8,9 @@ import subprocess
 
 from shiftproof.gate.identity import versions
 
+#: Folders of the working copy whose files decide what a gate says.
+DECIDING = ("src", "suites", "infra", "experiments")
+
 
 def machine() -> dict[str, str]:
     """Cores, memory, kernel, and the revision of the working copy where it is one."""
@@ -23,10 +26,14 @@ def library_versions() -> dict[str, str]:
 
 
 def _revision() -> str:
-    """The commit, with a + when files differ from it; empty without git."""
+    """The commit, with a + when what decides the results differs from it, new files too; empty without git."""
     try:
-        head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
+        head = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "--", *DECIDING)
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    return head + ("+" if changed else "")
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
