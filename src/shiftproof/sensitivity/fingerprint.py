@@ -20,7 +20,7 @@ DEFECTS_FOLDER = "defects"
 
 
 def fingerprint(infra_dir: Path, defects: Sequence[KnownDefect]) -> dict[str, str]:
-    """sha256 (hex) by part: our code, suites, infra, experiments, the defects that are planted, and installed libraries.
+    """sha256 (hex) by part: our code, suites, infra, experiments, the defects that are planted, installed libraries.
 
     Defects by those that are planted, not by their folder: one more file there changes nothing for the others.
     Raises SetupError when a file cannot be read.

@@ -86,7 +86,7 @@ def _one(case: Case, name: str, phases: list[Phase], repeats: list[_Seen]) -> Fi
 
 
 def _together(case: Case, phases: list[Phase], repeats: list[_Seen]) -> _Seen:
-    """What no single repeat shows may be plain in all of them: the free requests of shifts to one weight, as one sample.
+    """What no single repeat shows may be plain in all: the free requests of shifts to one weight, as one sample.
 
     A rollback's are the claim `rollback`'s.
     """

@@ -65,6 +65,6 @@ def fits(k: int, n: int, pct: float) -> bool:
 
 
 def chance(k: int, n: int, pct: float) -> float:
-    """p of k of n on the cluster side where each goes there with pct percent, 0 < pct < 100 (the smaller tail, twice)."""
+    """p of k of n on the cluster side, each with pct percent (0 < pct < 100): the smaller binomial tail, twice."""
     share = pct / 100
     return min(1.0, 2 * min(binomial_at_least(k, n, share), binomial_at_most(k, n, share))) if n else 1.0
