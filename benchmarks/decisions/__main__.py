@@ -20,7 +20,7 @@ import scipy
 from benchmarks.decisions import exact, graceful, page, simulated
 from benchmarks.decisions.recorded import recorded
 from benchmarks.decisions.rules import contenders
-from benchmarks.decisions.streams import scenarios
+from benchmarks.decisions.streams import PAIRS_PER_S, scenarios
 from shiftproof.judge.case import PLANNED_TESTS
 
 P0, P1 = 0.001, 0.01
@@ -78,6 +78,7 @@ def _measured(streams: int, seed: int) -> dict[str, Any]:
         "p0": P0,
         "p1": P1,
         "planned_tests": PLANNED_TESTS,
+        "pairs_per_s": PAIRS_PER_S,
         "exact": list(exact.two_rates()),
         "pairs": list(exact.pairs()),
     }

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.decisions.simulated import is_beyond
+from benchmarks.decisions.streams import PAIRS_PER_S
 from shiftproof.gate.phases import AFTER_RECOVERY_S
 from shiftproof.gate.settings import FULL, QUICK, Depth
 from shiftproof.judge.counting import recurring_loss
 from shiftproof.model.history import PhaseKind
 
-#: As infra/platform.yaml has them for payments: its load, its graceful actions, and how long its crashes may take.
-PAIRS_PER_S = 80
+#: As infra/platform.yaml has them for payments: its graceful actions, and how long its crashes may take.
 BEFORE_LOAD, AFTER_CRASHES = ("deploy", "shift", "rollback", "quiet", "capacity", "pod-delete"), ("node-drain",)
 RECOVER_S = {"pod-kill": 6.0, "node-loss": 8.0}
 ACTIONS = ("deploy", "shift", "rollback", "pod-delete", "node-drain")

@@ -9,7 +9,8 @@ from benchmarks.decisions.tables import graceful, percent, recorded, seconds, ta
 _INTRO = """# Decisions: how many requests, and how often wrong
 
 {cores} cores, {memory}, kernel {kernel}, Python {python}, numpy {numpy}, scipy {scipy}; seed {seed},
-{streams:,} streams of each scenario at 150 pairs/s, {seconds:.0f} s in all. Again: `python -m benchmarks.decisions`.
+{streams:,} streams of each scenario at {pairs_per_s} pairs/s, {seconds:.0f} s in all.
+Again: `python -m benchmarks.decisions`.
 
 - **rate test**, **exact SPRT**: `judge/sequential`, {p0:.1%} against {p1:.0%} at 1% each. **Wald's SPRT**: the same
   with his thresholds. **fixed sample**: the smallest that holds both errors, looked at once. **Wald's bound**: no test
@@ -33,6 +34,7 @@ def written(result: dict[str, Any]) -> str:
         **result["machine"],
         seed=result["seed"],
         streams=streams,
+        pairs_per_s=result["pairs_per_s"],
         seconds=result["seconds"],
         p0=result["p0"],
         p1=result["p1"],

@@ -24,7 +24,7 @@ FAIL_WITHIN_S, PASS_WITHIN_S = 60, 180
 TIMES_EACH, CLEAN_GATES = 3, 20
 
 #: Defects added to the catalogue since the last full run: named here, so that none is left out unnoticed.
-NOT_YET_RUN: frozenset[str] = frozenset()
+NOT_YET_RUN = frozenset({"old-side-undersized", "sticky-clients"})
 
 
 @pytest.fixture

@@ -27,9 +27,9 @@ class Depth:
         return int(LOAD_SHARE * self.pairs_per_action) if kind is PhaseKind.LOAD else self.pairs_per_action
 
 
-#: 400 pairs show a loss of 1% in two of three repeats 99.9% of the time, and hold one gate at about 3 minutes; a
+#: 300 pairs show a loss of 1% in two of three repeats 99.3% of the time, and hold one gate at about 3 minutes; a
 #: rollout lasts for more than twice as many.
-FULL = Depth(ruled_out_rate=0.001, pairs_per_action=400, repeats=3, steady_s=8, soak_s=60)
+FULL = Depth(ruled_out_rate=0.001, pairs_per_action=300, repeats=3, steady_s=8, soak_s=60)
 QUICK = Depth(ruled_out_rate=0.01, pairs_per_action=250, repeats=3, steady_s=5, soak_s=20)
 
 
