@@ -92,11 +92,11 @@ def test_the_projects_own_platform_is_sound(infra: Path) -> None:
             "{nr} cannot be filled in",
             "- name: read",
         ),
-        ("peak_per_s: 300", "peak_per_s: 150", "our own load would be above the peak", "load:"),
+        ("peak_per_s: 240", "peak_per_s: 100", "our own load would be above the peak", "load:"),
         (
             "timeout_s: 2\n",
-            "timeout_s: 2\n      in_flight_per_side: 150\n",
-            "150 is less than 160, which pile up",
+            "timeout_s: 2\n      in_flight_per_side: 100\n",
+            "100 is less than 120, which pile up",
             "load:",
         ),
         ("          remember: id\n", "", "and no operation has `remember`", "load:"),
@@ -199,6 +199,6 @@ def test_the_hash_follows_what_is_configured_and_not_how_it_is_written(infra: Pa
     assert with_files != first
     experiments[0].write_text("steps: []")
     assert config_hash(read_platform(infra), target, experiments) != with_files
-    edit("pairs_per_s: 80", "pairs_per_s: 81")
+    edit("pairs_per_s: 60", "pairs_per_s: 61")
     assert config_hash(read_platform(infra), target) != first
     assert config_hash(read_platform(infra), target.model_copy(update={"region": "eu-north-1"})) != first
