@@ -149,5 +149,5 @@ def test_one_request_after_an_action_is_waited_for(standstill_s: float, waits_s:
         return events[events["intended_ns"] >= began_ns + int(standstill_s * 1e9)]
 
     share._events_since = after_a_standstill
-    share.wait_for_one(began_ns, 10)
+    share.wait_for_answer(began_ns, 10)
     assert waits_s - 0.05 <= (clock.now_ns() - began_ns) / 1e9 <= waits_s + 0.3

@@ -98,7 +98,7 @@ class RouterDrills:
             ended_ns = self._clock.now_ns()
             self._await_clients(to_pct, began_ns)
             # The judges ask the traffic after the action; a phase that had its pairs before may end without any.
-            self._traffic.wait_for_one(ended_ns, self._deadline_s)
+            self._traffic.wait_for_answer(ended_ns, self._deadline_s)
             return
         seen = f"{followed.cluster} of {followed.answered} weighted requests went to the cluster side"
         if not followed.stayed:

@@ -76,32 +76,42 @@ class TrafficShare:
 
         Of 0 or 100 percent there may be no stray among them. False when they do not in time.
         """
-        give_up_ns = since_ns + int(deadline_s * 1e9)
-        while (now_ns := self._clock.now_ns()) < give_up_ns:
+
+        def followed() -> bool:
+            now_ns = self._clock.now_ns()
             events = self._answered(Side.WEIGHTED, max(since_ns, now_ns - int(CLIENTS_S * 1e9)))
             events = events[(events["flags"] & WITH_COOKIES) > 0]
-            if now_ns - since_ns > CLIENTS_S * 1e9 and fits(int(self._on_cluster(events).sum()), len(events), to_pct):
-                return True
-            self._clock.sleep(0.1)
-        return False
+            on_cluster = int(self._on_cluster(events).sum())
+            return now_ns - since_ns > CLIENTS_S * 1e9 and fits(on_cluster, len(events), to_pct)
+
+        return self._until(followed, since_ns, deadline_s)
 
     def wait_for_any(self, since_ns: int, least_s: float, deadline_s: float) -> None:
         """Wait `least_s`, and on until a weighted request was answered by the cluster side, at most `deadline_s`."""
         self._clock.sleep(least_s)
-        give_up_ns = since_ns + int(deadline_s * 1e9)
-        while self._clock.now_ns() < give_up_ns:
-            if self._on_cluster(self._answered(Side.WEIGHTED, since_ns)).any():
-                return
-            self._clock.sleep(0.1)
 
-    def wait_for_one(self, since_ns: int, deadline_s: float) -> None:
+        def on_cluster() -> bool:
+            return bool(self._on_cluster(self._answered(Side.WEIGHTED, since_ns)).any())
+
+        self._until(on_cluster, since_ns, deadline_s)
+
+    def wait_for_answer(self, since_ns: int, deadline_s: float) -> None:
         """Wait until a weighted request without cookies, due after `since_ns`, was answered, at most `deadline_s`."""
+
+        def answered() -> bool:
+            events = self._answered(Side.WEIGHTED, since_ns)
+            return bool(((events["flags"] & WITH_COOKIES) == 0).any())
+
+        self._until(answered, since_ns, deadline_s)
+
+    def _until(self, seen: Callable[[], bool], since_ns: int, deadline_s: float) -> bool:
+        """Look every 0.1 s until it was seen; False when it was not within `deadline_s` of `since_ns`."""
         give_up_ns = since_ns + int(deadline_s * 1e9)
         while self._clock.now_ns() < give_up_ns:
-            events = self._answered(Side.WEIGHTED, since_ns)
-            if ((events["flags"] & WITH_COOKIES) == 0).any():
-                return
+            if seen():
+                return True
             self._clock.sleep(0.1)
+        return False
 
     def _answered(self, side: Side, since_ns: int) -> Events:
         events = self._events_since(since_ns)

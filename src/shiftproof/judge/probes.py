@@ -117,10 +117,10 @@ class FieldTally:
     def add(self, record: ProbeRecord, phase: str = OUTSIDE) -> None:
         """One good conversation, and the name of the phase that it began in."""
         self.good += 1
-        self.differing += self.differs(record)
         self.compared += record.compared
         self._largest = max(self._largest, record.compared)
         treatment, control = self._by_field(record.treatment), self._by_field(record.control)
+        self.differing += bool(treatment)
         for key in treatment.keys() | control.keys():
             self._count(key, treatment.get(key), control.get(key), phase)
 
@@ -196,12 +196,16 @@ class FieldTally:
     def seldom(self) -> list[str]:
         """Paths that differed once, in the treatment, and where legacy agrees with itself: too seldom for a doubt."""
         once = {key.path for key, counts in self.fields.items() if counts.treatment and not counts.noise}
-        return sorted(once - {key.path for key in (*self.failing(), *self.doubtful())})
+        return sorted(once - self._told())
 
     def noisy(self) -> list[str]:
         """Paths on which legacy does not agree with itself, and that a person may accept as noise."""
         known = {key.path for key, counts in self.fields.items() if counts.noise and not key.never_ignored}
-        return sorted(known - {key.path for key in (*self.failing(), *self.doubtful())})
+        return sorted(known - self._told())
+
+    def _told(self) -> set[str]:
+        """Paths that a FAIL or a doubt names already."""
+        return {key.path for key in (*self.failing(), *self.doubtful())}
 
     def _gravity(self, key: Field) -> tuple[bool, bool, bool, int, str]:
         """Money first, then what was asked plainly, then what a client trips over, then by how often."""
