@@ -23,6 +23,7 @@ from shiftproof.sensitivity.machine import machine
 
 PROGRAM = (sys.executable, "-m", "shiftproof")
 LONGEST_S = 900
+WHOLE_WITHIN_S = 60
 #: The steady phase begins some 6 s after the program and lasts 8; pods that are told to go serve for 5 s more.
 OUTAGE_AFTER_S = 7.0
 
@@ -39,8 +40,13 @@ class Run:
 
 
 def total_outage() -> Run:
-    """Scale the cluster side to nothing while the steady phase runs, and back afterwards."""
-    scale = [*PROGRAM, "lab", "exec", "--", "kubectl", "-n", "payments", "scale", "deployment/payments"]
+    """Scale the cluster side to nothing while the steady phase runs, and back afterwards.
+
+    Whole again is what the next one's preflight asks for, so each ends only once all pods are available.
+    """
+    kubectl = [*PROGRAM, "lab", "exec", "--", "kubectl", "-n", "payments"]
+    scale = [*kubectl, "scale", "deployment/payments"]
+    whole = [*kubectl, "rollout", "status", "deployment/payments", f"--timeout={WHOLE_WITHIN_S}s"]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "verdict.json"
         began_s = time.monotonic()
@@ -52,6 +58,7 @@ def total_outage() -> Run:
             process.wait(LONGEST_S)
         finally:
             subprocess.run([*scale, "--replicas=3"], check=True, capture_output=True)
+            subprocess.run(whole, check=True, capture_output=True)
         verdict = json.loads(out.read_text())
     return Run(
         verdict=verdict["verdict"],
