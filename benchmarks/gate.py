@@ -42,11 +42,12 @@ class Run:
 def total_outage() -> Run:
     """Scale the cluster side to nothing while the steady phase runs, and back afterwards.
 
-    Whole again is what the next one's preflight asks for, so each ends only once all pods are available.
+    It begins only once all pods are available, as after the one before: the gate's preflight would FAIL else.
     """
     kubectl = [*PROGRAM, "lab", "exec", "--", "kubectl", "-n", "payments"]
     scale = [*kubectl, "scale", "deployment/payments"]
     whole = [*kubectl, "rollout", "status", "deployment/payments", f"--timeout={WHOLE_WITHIN_S}s"]
+    subprocess.run(whole, check=True, capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "verdict.json"
         began_s = time.monotonic()
@@ -58,7 +59,6 @@ def total_outage() -> Run:
             process.wait(LONGEST_S)
         finally:
             subprocess.run([*scale, "--replicas=3"], check=True, capture_output=True)
-            subprocess.run(whole, check=True, capture_output=True)
         verdict = json.loads(out.read_text())
     return Run(
         verdict=verdict["verdict"],
