@@ -33,7 +33,10 @@ def target() -> ProbeTarget:
 
 @pytest.fixture
 def hold(target: ProbeTarget, start: Start) -> Hold:
-    """Hold conversations until there are so many of a kind; returns all, with the load ended and found whole."""
+    """Hold conversations until there are so many of a kind; returns those, with the load ended and found whole.
+
+    One that the end cut short may be counted (the harm was seen) without all of its answers: it is in no test here.
+    """
 
     def run(
         enough: int = 12, kind: ProbeKind = ProbeKind.PARITY, *, triples: bool = False, name: str = "pairs", **plan: Any
@@ -48,9 +51,9 @@ def hold(target: ProbeTarget, start: Start) -> Hold:
 
         until(seen, f"{enough} conversations", 60)
         report = load.stop()
-        records.extend(load.new_probes())
+        cut_short = load.new_probes()
         assert report.problem is None
-        assert report.probes == len(records)
+        assert report.probes == len(records) + len(cut_short)
         return records
 
     return run
