@@ -6,7 +6,7 @@ The gate knows these and no adapter; adapters know the systems and nothing of th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -145,6 +145,137 @@ class LoadPlan:
     def keyed(self) -> tuple[str, ...]:
         """Names of the operations whose requests carry a key: what may be sent twice."""
         return tuple(str(one["name"]) for one in self.operations if "{key}" in str(one))
+
+
+@dataclass(frozen=True, slots=True)
+class EventPlan:
+    """A load event, dealt out to workers. load: what is sent, where and how; its own rate counts for nothing.
+
+    points: (seconds, rate a second) of the whole event (model.demand). profile: the file of its Locust shape.
+    """
+
+    load: LoadPlan
+    points: tuple[tuple[float, float], ...]
+    profile: str
+    workers: int
+
+
+class LostPart(Protocol):
+    """A load worker that was lost. share: of the whole event's load, that it had to send."""
+
+    @property
+    def share(self) -> float: ...
+
+
+class RunningEvent(Protocol):
+    """A load event, dealt out to its workers. Nothing is sent before `begin`."""
+
+    def begin(self, start_ns: int) -> None:
+        """It begins then, on the run clock. Raises LoadError when its master does not answer."""
+        ...
+
+    def new_events(self) -> Events:
+        """Records since the last call; never half a record."""
+        ...
+
+    def servers(self) -> tuple[str, ...]:
+        """Names by the index `served_by` in events."""
+        ...
+
+    def alive(self) -> bool:
+        """Until the event is over and accounted for, or its load broke."""
+        ...
+
+    def stop(self) -> LoadReport:
+        """Send nothing more, and account for it. Safe to call twice and after a crash."""
+        ...
+
+    def lost(self) -> Sequence[LostPart]:
+        """Workers that were lost on the way, once it was stopped."""
+        ...
+
+
+class EventLoad(Protocol):
+    def start(self, plan: EventPlan, run_dir: Path) -> RunningEvent:
+        """Returns once every worker has answered; raises LoadError when they do not."""
+        ...
+
+    def sends_per_s(self, plan: EventPlan) -> float:
+        """About the highest rate that these workers can send on time. Raises LoadError when that is not to be had."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyState:
+    """A scaling service's pods and the cluster's nodes, as the API server holds them now.
+
+    pods: all of them, those that leave included; pending: without a node; nodes: names of ready ones, spot_nodes those
+    of them that may be taken away; unready: names of the others. machines: nodes, ready or not, that autoscaling
+    brought. workers: pods of each worker, by its name; workers_ready: those of them that are ready.
+    """
+
+    wanted: int
+    ready: int
+    pods: int
+    pending: int
+    nodes: frozenset[str]
+    spot_nodes: frozenset[str] = frozenset()
+    unready: frozenset[str] = frozenset()
+    workers: Mapping[str, int] = field(default_factory=dict)
+    machines: frozenset[str] = frozenset()
+    workers_ready: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalerState:
+    """An autoscaler of the service. problem: why it cannot read what it scales on; None: it can.
+
+    per_pod: what it aims at for one pod, of each metric that is no pod's own resource (averageValue of External, Pods
+    and Object metrics).
+    """
+
+    name: str
+    least: int
+    most: int
+    problem: str | None = None
+    per_pod: tuple[float, ...] = ()
+
+
+class Elastic(Protocol):
+    """What scales: one service's pods, its autoscaler, and the nodes below them."""
+
+    def state(self) -> SupplyState: ...
+
+    def autoscaler(self) -> AutoscalerState | None:
+        """None: there is none for its Deployment."""
+        ...
+
+    def resize(self) -> Sequence[str]:
+        """Put the target into the size that it rehearses in, journaled; what was done, for people."""
+        ...
+
+    def fix(self, pods: int) -> None:
+        """Take autoscaling away, journaled, and let there be so many pods."""
+        ...
+
+
+class Jobs(Protocol):
+    """A worker's jobs of our own: asked for during an event, and counted after it."""
+
+    @property
+    def worker(self) -> str: ...
+
+    def promise_removal(self) -> None:
+        """Into the undo journal, before the first is asked."""
+        ...
+
+    def ask(self) -> None:
+        """Ask for them, once. Raises FaultError when the worker's command fails."""
+        ...
+
+    def check(self) -> Mapping[str, int]:
+        """{"asked", "produced", "twice", "lost"}, by the worker's own command. Raises MeasureError."""
+        ...
 
 
 class RunningLoad(Protocol):

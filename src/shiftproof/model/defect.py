@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from shiftproof.model.defect_events import NodesChange, QueueChange
 from shiftproof.model.platform import Name, Strict
 
 _KIND = r"[A-Z][A-Za-z0-9]*"
@@ -30,7 +31,12 @@ _LOOKS_LIKE = {
     "apiVersion": "they look like v1, apps/v1",
 }
 
-VERBS = ("patch", "create", "delete", "router", "legacy", "sql", "network")
+VERBS = ("patch", "create", "delete", "router", "legacy", "sql", "network", "nodes", "queue")
+
+GATE = "gate"
+"""What most defects are caught by."""
+REHEARSAL = "rehearse "
+"""How the name of a load event is written in `run`."""
 
 
 class ObjectName(Strict):
@@ -249,6 +255,8 @@ class Step(Strict):
     sql: str | None = Field(default=None, min_length=1)
     undo: str | None = Field(default=None, min_length=1, description="of sql")
     network: NetworkChange | None = None
+    nodes: NodesChange | None = None
+    queue: QueueChange | None = None
     _place: tuple[Path, int] | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
@@ -289,11 +297,20 @@ class Expect(Strict):
 
 
 class Defect(Strict):
-    """One cutover defect. evidence: where it really happened, so that nobody plants what cannot be."""
+    """One cutover defect. evidence: where it really happened, so that nobody plants what cannot be.
+
+    run: what must catch it: a gate, or the rehearsal of a load event ("rehearse payday").
+    """
 
     id: Name
     title: str = Field(min_length=1)
     evidence: Annotated[str, BeforeValidator(_as_one_text)] = Field(min_length=1)
     service: Name
+    run: str = Field(default=GATE, pattern=rf"^({GATE}|{REHEARSAL}[a-z]([a-z0-9-]{{0,50}}[a-z0-9])?)$")
     plant: tuple[Step, ...] = Field(min_length=1)
     expect: Expect
+
+    @property
+    def event(self) -> str | None:
+        """The load event whose rehearsal must catch it; None: a gate must."""
+        return self.run.removeprefix(REHEARSAL) if self.run != GATE else None

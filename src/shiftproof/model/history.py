@@ -73,6 +73,7 @@ class Source(StrEnum):
     SHIFTPROOF = "shiftproof"  # our own actions: phases, faults, weights
     CHAOS = "chaos"
     LEGACY = "legacy"
+    EC2 = "ec2"  # machines, in load events
 
 
 @dataclass(frozen=True, slots=True)

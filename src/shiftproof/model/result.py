@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from shiftproof.model.rehearsed import Rehearsed
 from shiftproof.model.verdict import Finding, Outage, Verdict
 
 
@@ -69,7 +70,8 @@ class RunResult:
 
     sentence: why, in one sentence; empty: the report makes it from the findings. next_command: what to type next (PASS:
     the shift; INCONCLUSIVE: what would settle it). proof: the signed statement, where there is one. run_dir: where the
-    raw files lie.
+    raw files lie. event: the load event that was rehearsed, None of a gate; from_pct and to_pct are then both the
+    cluster's weight while it was, since it takes no step.
     """
 
     verdict: Verdict
@@ -89,3 +91,4 @@ class RunResult:
     next_command: str | None = None
     phases: tuple[PhaseRow, ...] = ()
     proof: Path | None = None
+    event: Rehearsed | None = None

@@ -1,0 +1,30 @@
+"""How many pods a rate asks for."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from shiftproof.model.platform import Scaling, Signal
+
+SIGNAL = Signal(kind="requests-per-second", per_pod=30, reason="as it rises")
+
+
+def scaling(tolerance: float = 0.0) -> Scaling:
+    return Scaling(signal=SIGNAL, requests_per_pod=30, tolerance=tolerance, least_pods=2, most_pods=6)
+
+
+@pytest.mark.parametrize(("rate", "pods"), [(0, 2), (60, 2), (60.1, 3), (90, 3), (161, 6), (400, 14)])
+def test_as_many_as_carry_it_and_at_least_the_least(rate: float, pods: int) -> None:
+    assert scaling().pods_for(rate) == pods
+
+
+@pytest.mark.parametrize(("rate", "pods"), [(66, 2), (66.1, 3), (161, 5), (165, 5), (165.1, 6)])
+def test_what_an_autoscaler_is_content_with_is_enough(rate: float, pods: int) -> None:
+    """An HPA does nothing while its metric is within a tenth of its target."""
+    assert scaling(tolerance=0.1).pods_for(rate) == pods
+
+
+def test_bounds_that_leave_nothing_to_scale_are_refused() -> None:
+    with pytest.raises(ValidationError, match="must be above least_pods"):
+        Scaling(signal=SIGNAL, requests_per_pod=30, least_pods=3, most_pods=3)
