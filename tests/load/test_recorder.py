@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shiftproof.load.answer import Answer
-from shiftproof.load.recorder import LATE_NS, RECORD, SERVERS_MAX, Recorder
+from shiftproof.load.recorder import LATE_NS, RECORD, SERVERS_MAX, FileSink, Recorder
 from shiftproof.load.schedule import Slot
 from shiftproof.model.event import EVENT_DTYPE, WITH_COOKIES, Failure, Side
 
@@ -19,7 +19,7 @@ def slot(index: int = 5, intended_ns: int = 1_000) -> Slot:
 
 
 def recorder(folder: Path) -> Recorder:
-    return Recorder(folder / "events.bin", folder / "servers.txt")
+    return Recorder(FileSink(folder / "events.bin", folder / "servers.txt"))
 
 
 def test_a_record_is_an_event(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_there_are_never_more_names_than_indices(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_an_error_and_keeps_what_was_not_written(tmp_path: Path) -> None:
-    made = Recorder(Path("/dev/full"), tmp_path / "servers.txt")
+    made = Recorder(FileSink(Path("/dev/full"), tmp_path / "servers.txt"))
     made.add(slot(), Side.LEGACY, 0, Answer(Failure.NONE, 200), (2_000, 2_000))
     for _ in range(2):
         with pytest.raises(OSError, match=os.strerror(28)):

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiftproof.load.schedule import AMOUNT_MAX, Schedule
+from shiftproof.load.schedule import AMOUNT_MAX, Draws, EventSchedule, Schedule, Slot
+from shiftproof.model.demand import Demand
 
 START_NS = 1_700_000_000_000_000_000
 rates = st.floats(0.1, 2_000)
 
 
 def schedule(rate: float = 150, *, shares: tuple[float, ...] = (1,), seed: int = 1, jitter: float = 0) -> Schedule:
-    return Schedule(start_ns=START_NS, rate_per_s=rate, shares=shares, accounts=7, seed=seed, jitter_share=jitter)
+    draws = Draws(shares=shares, accounts=7, seed=seed)
+    return Schedule(draws, start_ns=START_NS, rate_per_s=rate, jitter_share=jitter)
 
 
 @given(rate=rates, jitter=st.floats(0, 1), seed=st.integers())
@@ -66,6 +68,32 @@ def test_a_delay_moves_what_is_taken_from_then_on() -> None:
 
 
 def test_a_schedule_may_begin_at_a_later_index() -> None:
-    made = Schedule(start_ns=START_NS, rate_per_s=10, shares=(1,), accounts=7, seed=1, jitter_share=0, first=40)
+    draws = Draws(shares=(1,), accounts=7, seed=1)
+    made = Schedule(draws, start_ns=START_NS, rate_per_s=10, first=40)
     slots = [made.take() for _ in range(2)]
     assert [(slot.index, slot.intended_ns - START_NS) for slot in slots] == [(40, 0), (41, 100_000_000)]
+
+
+RISE = Demand.of([(0, 10), (2, 10), (4, 30), (4, 0), (5, 0)])  # 20 + 40 requests
+
+
+def taken(part: int, parts: int) -> list[Slot]:
+    draws = Draws(shares=(1, 1), accounts=7, seed=part)
+    made = EventSchedule(draws, RISE, start_ns=START_NS, part=part, parts=parts)
+    return list(iter(made.take, None))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_parts_of_an_event_together_send_each_number_once_when_it_is_due(parts: int) -> None:
+    slots = sorted((slot for part in range(parts) for slot in taken(part, parts)), key=lambda slot: slot.index)
+    assert [slot.index for slot in slots] == list(range(60))
+    due = [(slot.intended_ns - START_NS) / 1e9 for slot in slots]
+    assert due == sorted(due)
+    assert due[:21] == pytest.approx([number / 10 for number in range(21)])
+    assert sum(3 <= t_s < 4 for t_s in due) == pytest.approx(25, abs=1)
+    assert due[-1] < 4
+
+
+def test_there_is_no_part_beyond_the_last() -> None:
+    with pytest.raises(ValueError, match="no part 2 of 2"):
+        taken(2, 2)

@@ -12,7 +12,6 @@ from locust.env import Environment  # first of all: importing locust patches the
 # isort: on
 
 import argparse
-import gc
 import json
 import os
 import resource
@@ -28,29 +27,21 @@ from gevent.fileobject import FileObjectPosix
 from locust.stats import RequestStats
 
 from shiftproof.load.boost import Boost
-from shiftproof.load.lane import Lane, Operation
+from shiftproof.load.child import counter, settle_memory
+from shiftproof.load.lane import Lane
 from shiftproof.load.openloop import OpenLoop, PairUser
 from shiftproof.load.priority import ask_for_priority
 from shiftproof.load.probelog import ProbeLog
 from shiftproof.load.probes import Hooks, Probes
-from shiftproof.load.recorder import Recorder
-from shiftproof.load.schedule import Schedule
-from shiftproof.model.event import EXTRA, Failure, Side
+from shiftproof.load.recorder import FileSink, Recorder
+from shiftproof.load.schedule import Draws, Schedule
+from shiftproof.model.event import EXTRA, Side
 from shiftproof.ports import LoadPlan
 
 FLUSH_S = 0.1
 LEAD_NS = (
     300_000_000  # the first request is due this long after the clock was read: Locust takes a while to start a user
 )
-
-
-class RequestFailed(Exception):
-    """What Locust counts; one instance a cause, since its list of errors must stay short."""
-
-
-FAILED: dict[Failure, RequestFailed] = {
-    failure: RequestFailed(failure.name) for failure in Failure if failure is not Failure.NONE
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +59,8 @@ def main() -> int:
     environment = Environment(user_classes=[PairUser], host=plan.base_url)
     environment.stats = RequestStats(use_response_times_cache=False)  # its percentiles are rounded: nobody reads them
     runner = environment.create_local_runner()
-    recorder, log = Recorder(files.events, files.servers), ProbeLog(files.probes)
-    _settle_memory()
+    recorder, log = Recorder(FileSink(files.events, files.servers)), ProbeLog(files.probes)
+    settle_memory()
     ask_for_priority()
     before_s = time.process_time()
     loop = _build(plan, recorder, environment)
@@ -104,7 +95,7 @@ def _build(plan: LoadPlan, recorder: Recorder, environment: Environment) -> Open
         loop.broke(problem)
 
     start_ns = now_ns() + LEAD_NS
-    count = _counter(environment)
+    count = counter(environment)
 
     def lane(side: Side) -> Lane:
         return Lane(
@@ -118,15 +109,9 @@ def _build(plan: LoadPlan, recorder: Recorder, environment: Environment) -> Open
         )
 
     def schedule(rate_per_s: float, start_ns: int, first: int = 0, seed: int = plan.seed) -> Schedule:
-        return Schedule(
-            start_ns=start_ns,
-            rate_per_s=rate_per_s,
-            shares=[float(operation.get("share", 1.0)) for operation in plan.operations],
-            accounts=plan.accounts,
-            seed=seed,
-            jitter_share=plan.jitter_share,
-            first=first,
-        )
+        shares = [float(operation.get("share", 1.0)) for operation in plan.operations]
+        draws = Draws(shares=shares, accounts=plan.accounts, seed=seed)
+        return Schedule(draws, start_ns=start_ns, rate_per_s=rate_per_s, jitter_share=plan.jitter_share, first=first)
 
     def boost(side: Side) -> Boost:
         return Boost(lane(side), lambda rate, at_ns, first: schedule(rate, at_ns, first, plan.seed + side), now_ns)
@@ -141,32 +126,6 @@ def _build(plan: LoadPlan, recorder: Recorder, environment: Environment) -> Open
         {} if plan.customers else {side.name.lower(): boost(extra) for side, extra in EXTRA.items()},
     )
     return loop
-
-
-def _counter(environment: Environment) -> Callable[[Operation, Failure, int, int], None]:
-    """Locust's own event for every request, so that its totals can be held against our records."""
-    fire: Callable[..., None] = environment.events.request.fire
-
-    def count(operation: Operation, failure: Failure, latency_ns: int, length: int) -> None:
-        fire(
-            request_type=operation.template.method,
-            name=operation.name,
-            response_time=latency_ns / 1e6,
-            response_length=length,
-            exception=FAILED[failure] if failure else None,
-            context={},
-        )
-
-    return count
-
-
-def _settle_memory() -> None:
-    """Keep the collector from walking Locust's own objects and from stopping us for long; leave room for sockets."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard != resource.RLIM_INFINITY else 65_536, hard))
 
 
 def _take_orders(loop: OpenLoop) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
+from typing import Protocol
 
 from shiftproof.load.answer import Answer
 from shiftproof.load.schedule import Slot
@@ -22,17 +23,42 @@ SERVERS_MAX = 65_535
 NAME_MAX = 120
 
 
-class Recorder:
-    """Writes records and the names of servers; counts what it wrote.
+class Sink(Protocol):
+    """Where records go: the names of servers, each before the first record that uses it, and the records."""
 
-    servers_path: one name a line, the first (index 1) at line 1; index 0 means unknown and has no line. A name is on
-    disk before the first record that uses it.
-    """
+    def write_name(self, name: str) -> None: ...
+
+    def write_records(self, records: bytearray) -> int:
+        """How many bytes were taken; the rest is offered again. Raises OSError (a full disk)."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class FileSink:
+    """Implements Sink. servers_path: one name a line, the first (index 1) at line 1; index 0 is unknown."""
 
     def __init__(self, events_path: Path, servers_path: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         self._events = os.open(events_path, flags, 0o644)
         self._servers = os.open(servers_path, flags, 0o644)
+
+    def write_name(self, name: str) -> None:
+        os.write(self._servers, name.encode("utf-8", "replace") + b"\n")
+
+    def write_records(self, records: bytearray) -> int:
+        return os.write(self._events, records)
+
+    def close(self) -> None:
+        os.close(self._events)
+        os.close(self._servers)
+
+
+class Recorder:
+    """Hands records and the names of servers to a sink; counts what it recorded."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
         self._buffer = bytearray()
         self._outgoing = bytearray()
         self._index_of: dict[str, int] = {"": 0}
@@ -84,22 +110,19 @@ class Recorder:
         Raises OSError (a full disk) with everything kept that was not written.
         """
         while self._outgoing:
-            written = os.write(self._events, self._outgoing)
-            del self._outgoing[:written]
+            del self._outgoing[: self._sink.write_records(self._outgoing)]
 
     def flush(self) -> None:
         self.gather()
         self.write()
 
     def close(self) -> None:
-        os.close(self._events)
-        os.close(self._servers)
+        self._sink.close()
 
     def _new_server(self, name: str) -> int:
         if len(self._index_of) > SERVERS_MAX:
             return 0
-        line = "".join(char for char in name if char.isprintable())[:NAME_MAX]
-        os.write(self._servers, line.encode("utf-8", "replace") + b"\n")
+        self._sink.write_name("".join(char for char in name if char.isprintable())[:NAME_MAX])
         index = len(self._index_of)
         self._index_of[name] = index
         return index

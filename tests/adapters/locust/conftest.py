@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fakes.load_target import OPERATIONS, LoadTarget, Start, serving
 
-from shiftproof.adapters.locust import LocustLoad, RunningLocust, child
+from shiftproof.adapters.locust import LocustLoad, RunningLocust, child, process
 from shiftproof.ports import LoadPlan
 
 
@@ -48,7 +48,7 @@ def plan(service: LoadTarget) -> LoadPlan:
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that is busy with other tests may need long to start a child; none of them is about that."""
     monkeypatch.setattr(child, "FIRST_RECORD_S", 90.0)
-    monkeypatch.setattr(child, "ORDER_S", 60.0)
+    monkeypatch.setattr(process, "ORDER_S", 60.0)
 
 
 @pytest.fixture

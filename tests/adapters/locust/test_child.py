@@ -92,7 +92,7 @@ def test_an_account_that_cannot_be_understood_is_none(
     service: LoadTarget, start: Start, tmp_path: Path, told: str
 ) -> None:
     load = start()
-    load._end()
+    load._child.end(30)
     (tmp_path / "load-pairs.json").write_text(told, encoding="latin-1")
     report = load.stop()
     assert not report.finished
@@ -117,7 +117,7 @@ def test_an_account_that_lies_is_found_out(
     service: LoadTarget, start: Start, tmp_path: Path, changes: dict[str, object], said: str
 ) -> None:
     load = start()
-    load._end()
+    load._child.end(30)
     path = tmp_path / "load-pairs.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     problem = load.stop().problem
