@@ -11,11 +11,15 @@ import pytest
 
 from shiftproof.errors import LabError
 from shiftproof.lab import control_server
+from shiftproof.lab.autoscaling.joiner import BootDelay
+from shiftproof.lab.autoscaling.parts import Autoscaling
+from shiftproof.lab.autoscaling.plan import AutoscalingPlan, WorkerPlan
 from shiftproof.lab.control import LabControl
 from shiftproof.lab.legacy import LegacyHost
 from shiftproof.lab.network_faults import NetworkFaults
 from shiftproof.lab.network_rules import NetworkFault
 from shiftproof.lab.node import Node
+from shiftproof.lab.pauses import Pauses
 
 
 class FakeNode:
@@ -77,6 +81,47 @@ def database(service: str) -> dict[str, Any]:
     return {"host": "198.18.0.41", "port": 5432, "name": "payments", "role": "payments", "password": "x"}
 
 
+PLAN = AutoscalingPlan(
+    {"karpenter": "/k"},
+    ("/crds",),
+    "/pools",
+    40.0,
+    "notices",
+    ("payments", "statements"),
+    (
+        WorkerPlan(
+            "statements", "/tar", "/app", "statements", ("python3", "-m", "statements", "migrate"), {"PGUSER": "x"}
+        ),
+    ),
+)
+
+
+class FakeAutoscaling:
+    """Notes the plans that it is given."""
+
+    def __init__(self) -> None:
+        self.plans: list[AutoscalingPlan] = []
+        self.boot = BootDelay(40)
+        self.ready = {"aws": 1.5}
+
+    def bring_up(self, plan: AutoscalingPlan) -> dict[str, float]:
+        self.plans.append(plan)
+        return self.ready
+
+
+class FakePauses:
+    """Notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, str, float]] = []
+
+    def pause(self, name: str, for_s: float) -> None:
+        self.done.append(("pause", name, for_s))
+
+    def resume(self, name: str) -> None:
+        self.done.append(("resume", name, 0))
+
+
 @pytest.fixture
 def network() -> FakeNetwork:
     return FakeNetwork()
@@ -93,11 +138,30 @@ def host() -> FakeHost:
 
 
 @pytest.fixture
-def control(tmp_path: Path, node: FakeNode, host: FakeHost, network: FakeNetwork) -> Iterator[LabControl]:
+def autoscaling() -> FakeAutoscaling:
+    return FakeAutoscaling()
+
+
+@pytest.fixture
+def pauses() -> FakePauses:
+    return FakePauses()
+
+
+@pytest.fixture
+def control(
+    tmp_path: Path,
+    node: FakeNode,
+    host: FakeHost,
+    network: FakeNetwork,
+    autoscaling: FakeAutoscaling,
+    pauses: FakePauses,
+) -> Iterator[LabControl]:
     parts = control_server.Parts(
         {"node-1": cast("Node", node)},
         {"legacy-1": cast("LegacyHost", host)},
         cast("NetworkFaults", network),
+        cast("Autoscaling", autoscaling),
+        cast("Pauses", pauses),
         database,
         lambda: {"ready": True},
     )
@@ -105,6 +169,28 @@ def control(tmp_path: Path, node: FakeNode, host: FakeHost, network: FakeNetwork
     yield LabControl(tmp_path / "control.sock")
     server.shutdown()
     server.server_close()
+
+
+def test_autoscaling_is_brought_up_as_planned(control: LabControl, autoscaling: FakeAutoscaling) -> None:
+    assert control.autoscale(PLAN.to_dict()) == {"aws": 1.5}
+    assert autoscaling.plans == [PLAN]
+    assert control.autoscaling_progress() == {"aws": 1.5}
+
+
+def test_a_boot_delay_is_changed_for_a_while(control: LabControl, autoscaling: FakeAutoscaling) -> None:
+    assert control.set_boot_delay(220, 60) == 40
+    assert autoscaling.boot.get() == 220
+    for seconds, for_s in ((-1, 60), (601, 60), (40, 0), (40, 3601)):
+        with pytest.raises(LabError, match="a boot takes"):
+            control.set_boot_delay(seconds, for_s)
+
+
+def test_a_part_is_paused_with_an_end(control: LabControl, pauses: FakePauses) -> None:
+    control.pause_part("prometheus", 30)
+    control.resume_part("prometheus")
+    assert pauses.done == [("pause", "prometheus", 30), ("resume", "prometheus", 0)]
+    with pytest.raises(LabError, match="for more than 0"):
+        control.pause_part("prometheus", 0)
 
 
 def test_power(control: LabControl, node: FakeNode) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from shiftproof.errors import LabError, UserError
 from shiftproof.lab import endpoints, network_rules
+from shiftproof.lab.network import LEGACY_IPS, POD_CIDRS
 from shiftproof.lab.network_rules import NetworkFault
 
 
@@ -13,7 +14,7 @@ from shiftproof.lab.network_rules import NetworkFault
     ("name", "stands_for"),
     [
         ("legacy", ("198.18.0.31", "198.18.0.32")),
-        ("cluster", ("198.18.1.0/24", "198.18.2.0/24")),
+        ("cluster", ("198.18.1.0/24", "198.18.2.0/24", *(f"198.18.{place}.0/24" for place in range(11, 19)))),
         ("database", ("198.18.0.41",)),
         ("node-2", ("198.18.0.22", "198.18.2.0/24")),
         ("legacy-1", ("198.18.0.31",)),
@@ -54,7 +55,8 @@ def test_deny_says_what_where_and_until_when() -> None:
     text = network_rules.script("a1", NetworkFault("deny", "cluster", "database", port=5432), for_s=60)
     assert "table bridge shiftproof_a1 {" in text
     assert "elements = { ip timeout 60000ms }" in text
-    rule = "ip saddr { 198.18.1.0/24, 198.18.2.0/24 } ip daddr { 198.18.0.41 } meta l4proto { tcp, udp } th dport 5432"
+    pods = ", ".join(POD_CIDRS.values())
+    rule = f"ip saddr {{ {pods} }} ip daddr {{ 198.18.0.41 }} meta l4proto {{ tcp, udp }} th dport 5432"
     assert f"{rule} counter drop" in text
 
 
@@ -90,5 +92,5 @@ def test_a_delay_hits_each_pair_of_ends_and_nothing_else() -> None:
     commands = [" ".join(words) for words in network_rules.delay_commands("v-node-1", fault)]
     assert "qdisc add dev v-node-1 parent 1:1 netem delay 40ms limit 100000" in commands
     filters = [line for line in commands if line.startswith("filter")]
-    assert len(filters) == 4
+    assert len(filters) == len(LEGACY_IPS) * len(POD_CIDRS)
     assert all("match ip src 198.18.0.3" in line and "/24 flowid 1:1" in line for line in filters)

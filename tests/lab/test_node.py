@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from shiftproof.errors import LabError
-from shiftproof.lab import cgroups, namespaces, node, procfs
+from shiftproof.lab import cgroups, namespaces, procfs
 from shiftproof.lab.machine import Machine
 from shiftproof.lab.node import Node
+from shiftproof.lab.node_config import Identity
 from shiftproof.lab.plan import LabPlan
 from shiftproof.lab.waiting import until
 
@@ -34,9 +35,20 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return noted
 
 
+def test_a_machine_that_ended_is_dead_and_does_not_come_back(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(namespaces, "exists", lambda _: True)
+    made = Node("node-11", PLAN, Identity("eu-west-1b", "i-1"))
+    made.power_off(60)
+    done.clear()
+    made.retire()
+    assert done == ["namespaces.cut", "machine.off", "namespaces.remove", "cgroups.remove"]
+    assert made.back_in_s() is None
+    assert made.is_off()
+
+
 @pytest.fixture
 def cut_node(done: list[str]) -> Iterator[Node]:
-    made = Node("node-1", PLAN)
+    made = Node("node-1", PLAN, Identity("eu-west-1a"))
     made.power_off(60)
     yield made
     made.power_on()
@@ -64,7 +76,7 @@ def test_power_comes_back_whole_and_only_once(done: list[str], cut_node: Node) -
 
 
 def test_a_cut_ends_by_itself(done: list[str]) -> None:
-    made = Node("node-1", PLAN)
+    made = Node("node-1", PLAN, Identity("eu-west-1a"))
     made.power_off(0.05)
     until(lambda: "off" if made.is_off() else None, 60)
     assert done[-1] == "kubelet"
@@ -77,7 +89,7 @@ def test_a_cut_that_breaks_off_half_way_still_ends(done: list[str], monkeypatch:
             raise LabError("node-1 does not die")
 
     monkeypatch.setattr(Machine, "power_off", stuck)
-    made = Node("node-1", PLAN)
+    made = Node("node-1", PLAN, Identity("eu-west-1a"))
     with pytest.raises(LabError, match="does not die"):
         made.power_off(0.05)
     until(lambda: "off" if made.is_off() else None, 60)
@@ -91,7 +103,7 @@ def test_a_return_that_fails_is_tried_again(done: list[str], monkeypatch: pytest
             raise LabError("containerd did not start")
 
     monkeypatch.setattr(Node, "_start_containerd", once)
-    made = Node("node-1", PLAN)
+    made = Node("node-1", PLAN, Identity("eu-west-1a"))
     made.power_off(0.05)
     until(lambda: "off" if made.is_off() else None, 60)
     assert done.count("machine.on") == 2
@@ -108,12 +120,8 @@ def test_kill_pod_kills_containers_and_spares_the_sandbox(monkeypatch: pytest.Mo
     monkeypatch.setattr(Machine, "path", lambda _, inside: tmp_path / "/".join(inside.rsplit("/", 2)[1:]))
     monkeypatch.setattr(procfs, "outer_pid", lambda pid: pid + 1000)
     monkeypatch.setattr(os, "kill", lambda pid, _: killed.append(pid))
-    assert Node("node-1", PLAN).kill_pod("ab-12") == [1011, 1012]
+    assert Node("node-1", PLAN, Identity("eu-west-1a")).kill_pod("ab-12") == [1011, 1012]
     assert killed == [11, 12]
     found.pop("main")
     with pytest.raises(LabError, match="no process of pod ab-12 runs on node-1"):
-        Node("node-1", PLAN).kill_pod("ab-12")
-
-
-def test_nodes_are_in_different_zones() -> None:
-    assert len(set(node._ZONES.values())) == len(node._ZONES) == 2
+        Node("node-1", PLAN, Identity("eu-west-1a")).kill_pod("ab-12")

@@ -13,6 +13,7 @@ from shiftproof.lab.certificates import Pair
 from shiftproof.lab.network import CLUSTER_DNS_IP, NODE_IPS, POD_CIDRS
 
 DISK = Path("/lab/nodes/node-1")
+IDENTITY = node_config.Identity("eu-west-1a")
 SERVER = Pair(Path("/pki/kubelet.crt"), Path("/pki/kubelet.key"))
 
 
@@ -27,7 +28,7 @@ def test_a_node_has_the_same_size_on_every_machine_that_is_large_enough(
 
 
 def test_kubelet() -> None:
-    config = json.loads(node_config.kubelet("node-1", DISK, Path("/pki/ca.crt"), SERVER, (2000, 24000)))
+    config = json.loads(node_config.kubelet("node-1", DISK, Path("/pki/ca.crt"), SERVER, IDENTITY, (2000, 24000)))
     assert config["kind"] == "KubeletConfiguration"
     assert config["cgroupRoot"].endswith("/node-1")
     assert config["cgroupDriver"] == "cgroupfs"
@@ -38,6 +39,18 @@ def test_kubelet() -> None:
     assert config["healthzBindAddress"] == NODE_IPS["node-1"]
     # Nothing is said of how fast a dead node is noticed: Kubernetes' own pace is what is tested.
     assert not {"nodeStatusUpdateFrequency", "nodeLeaseDurationSeconds"} & config.keys()
+
+
+def test_only_an_instance_has_a_provider_and_waits_for_karpenter() -> None:
+    def told(identity: node_config.Identity) -> tuple[str, list[str]]:
+        config = json.loads(node_config.kubelet("node-1", DISK, Path("/pki/ca.crt"), SERVER, identity, (2000, 24000)))
+        return config["providerID"], [taint["key"] for taint in config["registerWithTaints"]]
+
+    assert told(IDENTITY) == ("", [])
+    assert told(node_config.Identity("eu-west-1b", "i-0ab")) == (
+        "aws:///eu-west-1b/i-0ab",
+        ["karpenter.sh/unregistered"],
+    )
 
 
 def test_containerd_keeps_images_on_disk_and_forgets_the_rest_at_a_reboot() -> None:

@@ -16,13 +16,15 @@ _ENTRY = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 @app.command()
-def build() -> None:
+def build(
+    events: Annotated[bool, typer.Option("--events", help="Make what only load events need, too.")] = False,
+) -> None:
     """Make what the lab lacks: Kubernetes and companions from source, and images. Does nothing when all is there."""
     from rich.console import Console
 
     from shiftproof.lab.setup import steps
 
-    steps.build(Console(stderr=True))
+    steps.build(Console(stderr=True), [*steps.all_steps(), *(steps.event_steps() if events else ())])
 
 
 @app.command()

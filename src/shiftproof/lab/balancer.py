@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import http.client
 import shlex
-import urllib.parse
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
-from shiftproof.lab import cgroups, namespaces
+from shiftproof.lab import aws, cgroups, namespaces
+from shiftproof.lab.aws import ELBV2, path_of, text_of
 from shiftproof.lab.control_plane import CONTROL
 from shiftproof.lab.network import (
-    AWS_ENDPOINT,
     AWS_PORT,
-    AWS_REGION,
     CONTROL_IP,
     KUBECONFIG,
     LB_DIR,
@@ -26,21 +24,6 @@ from shiftproof.lab.waiting import http_problem
 from shiftproof.model.marks import REHEARSAL_HEADER
 
 READY_PATH = "/_lab/ready"
-_VERSION = "2015-12-01"
-_NAMESPACE = "{http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/}"
-_TIMEOUT_S = 5.0
-
-
-def aws_environment() -> dict[str, str]:
-    """What an AWS client in the lab needs; the keys are no secret, the stand-in takes any."""
-    return {
-        "AWS_ENDPOINT_URL": AWS_ENDPOINT,
-        "AWS_REGION": AWS_REGION,
-        "AWS_DEFAULT_REGION": AWS_REGION,
-        "AWS_ACCESS_KEY_ID": "lab",
-        "AWS_SECRET_ACCESS_KEY": "lab",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
 
 
 def command(plan: LabPlan) -> Command:
@@ -81,37 +64,12 @@ def service_problem(service: ServicePlan) -> str | None:
 
 def target_states(group: str) -> Mapping[str, str]:
     """Target "ip:port" -> AWS's word for its health."""
-    found = _ask("DescribeTargetGroups", {"Names.member.1": group})
-    arn = found.find(f".//{_NAMESPACE}TargetGroupArn")
+    found = aws.ask(ELBV2, "DescribeTargetGroups", {"Names.member.1": group})
+    arn = found.find(f".//{path_of('TargetGroupArn')}")
     if arn is None or not arn.text:
         raise http.client.HTTPException(f"no target group {group}")
-    answer = _ask("DescribeTargetHealth", {"TargetGroupArn": arn.text})
+    answer = aws.ask(ELBV2, "DescribeTargetHealth", {"TargetGroupArn": arn.text})
     return {
-        f"{_text(item, 'Target/Id')}:{_text(item, 'Target/Port')}": _text(item, "TargetHealth/State")
-        for item in answer.iterfind(f".//{_NAMESPACE}TargetHealthDescriptions/{_NAMESPACE}member")
+        f"{text_of(item, 'Target/Id')}:{text_of(item, 'Target/Port')}": text_of(item, "TargetHealth/State")
+        for item in answer.iterfind(f".//{path_of('TargetHealthDescriptions/member')}")
     }
-
-
-def _text(item: ET.Element, path: str) -> str:
-    found = item.find("/".join(f"{_NAMESPACE}{step}" for step in path.split("/")))
-    return (found.text or "") if found is not None else ""
-
-
-def _ask(action: str, parameters: Mapping[str, str]) -> ET.Element:
-    """One call of the query API. boto3 would cost the lab's init 30 MB and half a second of the start."""
-    body = urllib.parse.urlencode({"Action": action, "Version": _VERSION, **parameters})
-    scope = f"lab/20260101/{AWS_REGION}/elasticloadbalancing/aws4_request"
-    headers = {
-        "Content-Type": "application/x-www-form-urlencoded",
-        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none",
-    }
-    connection = http.client.HTTPConnection(CONTROL_IP, AWS_PORT, timeout=_TIMEOUT_S)
-    try:
-        connection.request("POST", "/", body, headers)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-    finally:
-        connection.close()
-    if answer.status != 200:
-        raise http.client.HTTPException(f"{action} answers {answer.status}: {text[:200]}")
-    return ET.fromstring(text)

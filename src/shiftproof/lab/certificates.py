@@ -46,14 +46,17 @@ class Authority:
 
     def client(self, file: str, name: str, groups: Sequence[str] = ()) -> Pair:
         """For a client: Kubernetes reads the user from the common name and groups from the organisations."""
-        return self._issue(file, name, groups, (), ExtendedKeyUsageOID.CLIENT_AUTH)
+        return self._issue(file, name, groups, (), [ExtendedKeyUsageOID.CLIENT_AUTH])
 
-    def server(self, file: str, name: str, hosts: Sequence[str], groups: Sequence[str] = ()) -> Pair:
-        """For a server known by `hosts` (DNS names and IP addresses)."""
-        return self._issue(file, name, groups, hosts, ExtendedKeyUsageOID.SERVER_AUTH)
+    def server(
+        self, file: str, name: str, hosts: Sequence[str], groups: Sequence[str] = (), *, client: bool = False
+    ) -> Pair:
+        """For a server known by `hosts` (DNS names and IP addresses). client: it calls others with it, too."""
+        uses = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if client else [])]
+        return self._issue(file, name, groups, hosts, uses)
 
     def _issue(
-        self, file: str, name: str, groups: Sequence[str], hosts: Sequence[str], use: x509.ObjectIdentifier
+        self, file: str, name: str, groups: Sequence[str], hosts: Sequence[str], uses: Sequence[x509.ObjectIdentifier]
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
         attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
@@ -62,7 +65,7 @@ class Authority:
             _builder(subject, self._name, key)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(authority=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
         )
         if hosts:
             builder = builder.add_extension(

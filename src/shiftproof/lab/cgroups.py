@@ -32,6 +32,9 @@ NODE_SHARES, MACHINE_SHARES, DATABASE_SHARES, CONTROL_SHARES, GUESTS_SHARES = 81
 """Of about 1.7 cores that a real-time load leaves of two: 0.32 a node, 0.16 a VM, and so on. Measured at 80 pairs/s
 while a pod starts: one node that carries all 0.25, a VM 0.09, the load balancer 0.12, PostgreSQL 0.2, a gate 0.1."""
 
+BOOTING_SHARES = 256
+"""Of a machine that is on its way: elsewhere its boot costs nobody else anything, so here it gets what is left over."""
+
 _REAL_TIME_US = 900_000
 """Of each second: a group of v1 has no real-time scheduling unless it is given some, and the load asks for it."""
 
@@ -98,6 +101,11 @@ def make_machines(names: Sequence[str], cpu: Path | None = None) -> None:
         file = (cpu or cpu_tree()) / PARENT / name / "cpu.rt_runtime_us"
         if file.is_file():
             file.write_text(str(_REAL_TIME_US))
+
+
+def weigh(node: str, *, booting: bool, cpu: Path | None = None) -> None:
+    """How much a node weighs from now on."""
+    make_weighted(node, BOOTING_SHARES if booting else _shares(node), cpu)
 
 
 def _shares(machine: str) -> int:

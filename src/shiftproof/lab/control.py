@@ -17,6 +17,8 @@ from shiftproof.lab.network import LAB_DIR
 
 SOCKET = LAB_DIR / "control.sock"
 LONGEST_CUT_S = 600.0
+LONGEST_FAULT_S = 3600.0
+_AUTOSCALING_WITHIN_S = 300.0
 _TIMEOUT_S = 90.0
 _LONGEST_ANSWER_BYTES = 16 * 2**20
 
@@ -49,7 +51,7 @@ class LabControl:
     def status(self) -> Mapping[str, Any]:
         """{"ready", "coming_up", "up_s": seconds, "parts": [{…}], "nodes": {name: pid of its process 1, or null},
         "network": [{"id", "fault": in words, "ends_in_s", "dropped": packets}] of the network faults in force,
-        "legacy": as legacy_state}.
+        "legacy": as legacy_state, "autoscaling": {"up", "problem": why an instance is no node, or null}}.
 
         A part: {"name", "where", "pid", "state", "restarts", "problem"}; state: "ready", "not-ready", "dead",
         "stopped", "off" (a node without power); pids as the machine sees them.
@@ -82,6 +84,29 @@ class LabControl:
         balancer sends to it}. Settings with which it cannot run are no error.
         """
         return self._ask("change_legacy", host=host, env=dict(env), running=running)
+
+    def autoscale(self, plan: Mapping[str, Any]) -> Mapping[str, float]:
+        """Bring up what scales pods and nodes (an AutoscalingPlan as a dict), unless it is up; seconds by part."""
+        slow = LabControl(self._path, _AUTOSCALING_WITHIN_S)
+        parts_s: dict[str, float] = slow._ask("autoscale", plan=dict(plan))["parts_s"]
+        return parts_s
+
+    def autoscaling_progress(self) -> Mapping[str, float]:
+        """Seconds by part of those that are up, while `autoscale` is under way or after it."""
+        parts_s: dict[str, float] = self._ask("autoscaling_progress")["parts_s"]
+        return parts_s
+
+    def set_boot_delay(self, seconds: float, for_s: float) -> float:
+        """How long machines take to boot from now on, and for how long that holds; returns what it was."""
+        return float(self._ask("set_boot_delay", seconds=seconds, for_s=for_s)["former_s"])
+
+    def pause_part(self, name: str, for_s: float) -> None:
+        """Let a part's process stand still (pauses.PAUSABLE); it goes on by itself after `for_s`."""
+        self._ask("pause_part", name=name, for_s=for_s)
+
+    def resume_part(self, name: str) -> None:
+        """Let it go on; does nothing when it is not paused."""
+        self._ask("resume_part", name=name)
 
     def database(self, service: str) -> Mapping[str, Any]:
         """{"host", "port", "name", "role", "password"} of the service's database and its owner."""

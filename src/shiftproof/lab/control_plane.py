@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from shiftproof.lab import outside
 from shiftproof.lab.certificates import Authority, Pair, write_token_keys
 from shiftproof.lab.kube import KubeApi, write_kubeconfig
 from shiftproof.lab.network import (
@@ -30,6 +31,7 @@ METRICS_PORT = 4443
 DNS_PORT, DNS_READY_PORT = 53, 8181
 CONTROL = "control"
 CLUSTER_DOMAIN = "cluster.local"
+KEDA_SERVICES = ("keda-operator", "keda-metrics-apiserver")
 _KUBERNETES_SERVICE_IP = "198.19.0.1"  # the first address of SERVICE_CIDR, by Kubernetes' own rule
 _ADMINS = "system:masters"
 
@@ -45,12 +47,14 @@ class Credentials:
     api_server: Pair
     api_to_kubelet: Pair
     metrics_server: Pair
+    keda: Pair
     admin: Pair
     tokens: Pair
     kubelet_servers: dict[str, Pair]
 
     def kubeconfig(self, user: str) -> Path:
-        """Of "admin", "controller-manager", "scheduler", "kubelet-NODE", "proxy-NODE", "dns" or "metrics"."""
+        """Of "admin", "controller-manager", "scheduler", "kubelet-NODE", "proxy-NODE", "dns", "metrics"
+        or "autoscaling"."""
         return self.folder / f"{user}.kubeconfig"
 
     def api(self, timeout_s: float = 5.0) -> KubeApi:
@@ -75,6 +79,7 @@ def make_credentials(folder: Path = KUBERNETES_DIR) -> Credentials:
         ),
         api_to_kubelet=authority.client("apiserver-kubelet", "apiserver-kubelet", [_ADMINS]),
         metrics_server=authority.server("metrics", "metrics", ["metrics-server.kube-system.svc", CONTROL_IP]),
+        keda=authority.server("keda", "keda", [f"{name}.keda.svc" for name in KEDA_SERVICES], client=True),
         admin=admin,
         tokens=write_token_keys(folder / "pki"),
         kubelet_servers={
@@ -86,9 +91,10 @@ def make_credentials(folder: Path = KUBERNETES_DIR) -> Credentials:
         "admin": admin,
         "controller-manager": authority.client("controller-manager", "system:kube-controller-manager"),
         "scheduler": authority.client("scheduler", "system:kube-scheduler"),
-        # These two run beside the cluster, by hand of its administrator, so they get no roles of their own.
+        # These run beside the cluster, by hand of its administrator, so they get no roles of their own.
         "dns": authority.client("dns", "lab-dns", [_ADMINS]),
         "metrics": authority.client("metrics-client", "lab-metrics", [_ADMINS]),
+        "autoscaling": authority.client("autoscaling", "lab-autoscaling", [_ADMINS]),
     }
     for node in NODE_IPS:
         users[f"kubelet-{node}"] = authority.client(f"kubelet-{node}", f"system:node:{node}", ["system:nodes"])
@@ -212,64 +218,18 @@ def metrics_server(program: str, made: Credentials) -> Command:
 
 
 def addons() -> list[tuple[str, dict[str, object]]]:
-    """(API path to create at, object): DNS and metrics as Services without selector that lead out of the cluster."""
-    slices = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
-    services = "/api/v1/namespaces/kube-system/services"
-    dns_ports = [_port("dns", DNS_PORT, "UDP"), _port("dns-tcp", DNS_PORT, "TCP")]
-    metrics_ports = [_port("https", METRICS_PORT, "TCP")]
+    """(API path to create at, object): DNS and metrics, which both run beside the cluster."""
+    dns_ports = [outside.port("dns", DNS_PORT, "UDP"), outside.port("dns-tcp", DNS_PORT, "TCP")]
+    metrics_ports = [outside.port("https", METRICS_PORT)]
     return [
-        (services, _service("kube-dns", dns_ports, {"clusterIP": CLUSTER_DNS_IP})),
-        (slices, _slice("kube-dns", dns_ports)),
-        (services, _service("metrics-server", [{**metrics_ports[0], "port": 443, "targetPort": METRICS_PORT}], {})),
-        (slices, _slice("metrics-server", metrics_ports)),
+        *outside.service("kube-system", "kube-dns", dns_ports, {"clusterIP": CLUSTER_DNS_IP}),
+        *outside.service("kube-system", "metrics-server", metrics_ports),
     ]
 
 
-def metrics_api(authority_base64: str) -> tuple[str, dict[str, object]]:
+def metrics_api(authority: Path) -> tuple[str, dict[str, object]]:
     """(API path, object) that makes the API server ask metrics-server for pods' and nodes' usage."""
-    spec = {
-        "group": "metrics.k8s.io",
-        "version": "v1beta1",
-        "groupPriorityMinimum": 100,
-        "versionPriority": 100,
-        "service": {"name": "metrics-server", "namespace": "kube-system", "port": 443},
-        "caBundle": authority_base64,
-    }
-    body: dict[str, object] = {
-        "apiVersion": "apiregistration.k8s.io/v1",
-        "kind": "APIService",
-        "metadata": {"name": "v1beta1.metrics.k8s.io"},
-        "spec": spec,
-    }
-    return "/apis/apiregistration.k8s.io/v1/apiservices", body
-
-
-def _port(name: str, port: int, protocol: str) -> dict[str, object]:
-    return {"name": name, "port": port, "protocol": protocol}
-
-
-def _service(name: str, ports: list[dict[str, object]], spec: dict[str, object]) -> dict[str, object]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name, "namespace": "kube-system"},
-        "spec": {"ports": ports, **spec},
-    }
-
-
-def _slice(service: str, ports: list[dict[str, object]]) -> dict[str, object]:
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": f"{service}-lab",
-            "namespace": "kube-system",
-            "labels": {"kubernetes.io/service-name": service, "endpointslice.kubernetes.io/managed-by": "shiftproof"},
-        },
-        "addressType": "IPv4",
-        "ports": ports,
-        "endpoints": [{"addresses": [CONTROL_IP], "conditions": {"ready": True}}],
-    }
+    return outside.api("metrics.k8s.io", "kube-system", "metrics-server", METRICS_PORT, authority)
 
 
 def _delegated(made: Credentials, user: str) -> dict[str, object]:

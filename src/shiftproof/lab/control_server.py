@@ -13,10 +13,13 @@ from typing import Any
 
 from shiftproof.errors import LabError, ShiftproofError
 from shiftproof.lab import network_rules
-from shiftproof.lab.control import LONGEST_CUT_S, SOCKET
+from shiftproof.lab.autoscaling.parts import Autoscaling
+from shiftproof.lab.autoscaling.plan import AutoscalingPlan
+from shiftproof.lab.control import LONGEST_CUT_S, LONGEST_FAULT_S, SOCKET
 from shiftproof.lab.legacy import LegacyHost, host_named
 from shiftproof.lab.network_faults import NetworkFaults
 from shiftproof.lab.node import Node
+from shiftproof.lab.pauses import Pauses
 
 log = logging.getLogger(__name__)
 Request = Mapping[str, Any]
@@ -31,13 +34,19 @@ class Parts:
     nodes: Mapping[str, Node]
     legacy: Mapping[str, LegacyHost]
     network: NetworkFaults
+    autoscaling: Autoscaling
+    pauses: Pauses
     database: Callable[[str], dict[str, Any]]
     status: Callable[[], dict[str, Any]]
 
 
 def verbs(parts: Parts) -> dict[str, Verb]:
     """What can be asked, by name."""
-    return {**_node_verbs(parts.nodes), **_legacy_verbs(parts.legacy), **_network_verbs(parts.network)} | {
+    return {
+        **_node_verbs(parts.nodes),
+        **_legacy_verbs(parts.legacy),
+        **_network_verbs(parts.network),
+        **_autoscaling_verbs(parts.autoscaling, parts.pauses),
         "status": lambda _: parts.status(),
         "database": lambda request: parts.database(str(request.get("service"))),
     }
@@ -96,6 +105,32 @@ def _network_verbs(network: NetworkFaults) -> dict[str, Verb]:
         return {}
 
     return {verb.__name__: verb for verb in (check_network, add_network, remove_network)}
+
+
+def _autoscaling_verbs(autoscaling: Autoscaling, pauses: Pauses) -> dict[str, Verb]:
+    def autoscale(request: Request) -> dict[str, Any]:
+        return {"parts_s": autoscaling.bring_up(AutoscalingPlan.from_dict(request["plan"]))}
+
+    def autoscaling_progress(request: Request) -> dict[str, Any]:
+        del request
+        return {"parts_s": dict(autoscaling.ready)}
+
+    def set_boot_delay(request: Request) -> dict[str, Any]:
+        seconds, for_s = float(request.get("seconds", 0)), float(request.get("for_s", 0))
+        if not 0 <= seconds <= LONGEST_CUT_S or not 0 < for_s <= LONGEST_FAULT_S:
+            raise LabError(f"a boot takes 0 to {LONGEST_CUT_S:g} s, for at most {LONGEST_FAULT_S:g} s")
+        return {"former_s": autoscaling.boot.set(seconds, for_s)}
+
+    def pause_part(request: Request) -> dict[str, Any]:
+        pauses.pause(str(request.get("name")), _cut_s(request))
+        return {}
+
+    def resume_part(request: Request) -> dict[str, Any]:
+        pauses.resume(str(request.get("name")))
+        return {}
+
+    known = (autoscale, autoscaling_progress, set_boot_delay, pause_part, resume_part)
+    return {verb.__name__: verb for verb in known}
 
 
 def serve(known: Mapping[str, Verb], path: Path = SOCKET) -> socketserver.BaseServer:

@@ -100,11 +100,11 @@ def in_lab() -> bool:
 
 def environment(lab: RunningLab, kubectl: Path | None = None) -> dict[str, str]:
     """What a process in the lab needs beside what it has: kubectl, AWS, and the mark that in_lab() checks."""
-    from shiftproof.lab.balancer import aws_environment
+    from shiftproof.lab import aws
 
     path = os.environ.get("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     return {
-        **aws_environment(),
+        **aws.environment(),
         IN_LAB: str(lab.pid),
         "KUBECONFIG": str(KUBECONFIG),
         "KUBECACHEDIR": str(KUBECONFIG.parent / "cache"),

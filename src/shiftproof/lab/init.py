@@ -88,7 +88,7 @@ def _bring_up(plan: LabPlan, reporter: Reporter, stopped: threading.Event) -> No
     logging.basicConfig(
         filename=LOG_DIR / "init.log", level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
-    cgroups.make_machines(list(namespaces.MACHINES))
+    cgroups.make_machines(list(namespaces.FIXED))
     cgroups.enter(cgroups.CONTROL)
     namespaces.build()
     # Only now: these modules take longest to load, and what they need first (mounts, network) is made meanwhile.
@@ -96,7 +96,7 @@ def _bring_up(plan: LabPlan, reporter: Reporter, stopped: threading.Event) -> No
     from shiftproof.lab.runtime import Lab
 
     lab = Lab(plan)
-    serve(verbs(Parts(lab.nodes, lab.legacy, lab.network, lab.database, lab.status)))
+    serve(verbs(Parts(lab.nodes, lab.legacy, lab.network, lab.autoscaling, lab.pauses, lab.database, lab.status)))
     parts = lab.parts()
     reporter.write(parts=[part.name for part in parts], before_s=round(time.monotonic() - start_s, 2))
 

@@ -41,6 +41,10 @@ class KubeApi:
         """Raises ApiError (status 409 when it is there), OSError."""
         return self._call("POST", path, body)
 
+    def delete(self, path: str) -> None:
+        """Ask for its end; it may take a while. Raises ApiError (status 404 when it is not there), OSError."""
+        self._call("DELETE", path)
+
     def problem(self, path: str = "/readyz") -> str | None:
         """None when the path answers 200."""
         try:
@@ -74,8 +78,9 @@ class KubeApi:
 
 
 def conditions(item: Mapping[str, Any]) -> dict[str, str]:
-    """Condition type -> status of any Kubernetes object."""
-    return {condition["type"]: condition["status"] for condition in item.get("status", {}).get("conditions", ())}
+    """Condition type -> status of any Kubernetes object; empty for one that was not looked at yet (null, there)."""
+    status = item.get("status") or {}
+    return {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
 
 
 def write_kubeconfig(path: Path, authority: Path, client: Pair) -> None:

@@ -6,7 +6,7 @@ import http.client
 import subprocess
 import threading
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shiftproof.errors import LabError
@@ -29,10 +29,7 @@ _POLL_S = 0.2
 def environment(service: ServicePlan, host: str = "", extra: Settings | None = None) -> dict[str, str]:
     """What the service's process sees on a legacy VM. `extra` wins: a planted defect may set anything."""
     found: dict[str, str | None] = {
-        **base_environment(),
-        "PYTHONPATH": service.app_folder,
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        **app_environment(service.app_folder),
         **service.legacy_env,
         **({"SERVED_BY": host} if host else {}),
         **(extra or {}),
@@ -40,12 +37,27 @@ def environment(service: ServicePlan, host: str = "", extra: Settings | None = N
     return {name: value for name, value in found.items() if value is not None}
 
 
+def app_environment(app_folder: str) -> dict[str, str]:
+    """What any process of an app sees where it runs outside of its image."""
+    return {
+        **base_environment(),
+        "PYTHONPATH": app_folder,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
 def migrate(service: ServicePlan) -> None:
     """Bring the service's database to its schema, from the first legacy machine. Raises PartFailed."""
+    migrate_with(service.name, service.migrate, environment(service))
+
+
+def migrate_with(name: str, command: Sequence[str], env: Mapping[str, str]) -> None:
+    """The same by a command of its own. Raises PartFailed."""
     host = next(iter(LEGACY_IPS))
     done = subprocess.run(
-        [*namespaces.inside(host), *service.migrate],
-        env=environment(service),
+        [*namespaces.inside(host), *command],
+        env=env,
         cwd="/",
         capture_output=True,
         text=True,
@@ -54,9 +66,7 @@ def migrate(service: ServicePlan) -> None:
     )
     if done.returncode != 0:
         lines = (done.stdout + done.stderr).strip().splitlines()
-        raise PartFailed(
-            f"{service.name}/database", f"{' '.join(service.migrate)} ended with {done.returncode}", lines[-5:]
-        )
+        raise PartFailed(f"{name}/database", f"{' '.join(command)} ended with {done.returncode}", lines[-5:])
 
 
 class LegacyHost:

@@ -18,6 +18,7 @@ from shiftproof.lab.network import (
     BRIDGE,
     BRIDGE_CIDR,
     CONTROL_IP,
+    FIXED_NODE_IPS,
     LEGACY_IPS,
     LOAD_BALANCER_IP,
     NODE_IPS,
@@ -27,22 +28,25 @@ from shiftproof.lab.network import (
 
 LOAD_BALANCER, POSTGRES = "lb", "postgres"
 
-MACHINES: Mapping[str, str] = {
-    **NODE_IPS,
+FIXED: Mapping[str, str] = {
+    **FIXED_NODE_IPS,
     **LEGACY_IPS,
     LOAD_BALANCER: LOAD_BALANCER_IP,
     POSTGRES: POSTGRES_IP,
 }
-"""Namespace name -> address of every machine behind the bridge."""
+"""Namespace name -> address of every machine that is there from the start."""
+
+MACHINES: Mapping[str, str] = {**NODE_IPS, **FIXED}
+"""The same of all that there may be: nodes of autoscaling come and go."""
 
 _PREFIX = BRIDGE_CIDR.partition("/")[2]
 _FORWARD = "/proc/sys/net/ipv4/ip_forward"
 
 
 def build() -> None:
-    """Make the bridge and all machines' namespaces, in the namespace that this process is in. Raises LabError."""
+    """Make the bridge and namespaces of the fixed machines, in the one that this process is in. Raises LabError."""
     _ip(bridge_commands())
-    for name in MACHINES:
+    for name in FIXED:
         connect(name)
 
 
@@ -61,10 +65,15 @@ def cut(name: str) -> None:
     _ip([f"link set {link(name)} down"])
 
 
+def exists(name: str) -> bool:
+    """True while the machine is plugged into the bridge."""
+    # Not by /sys/class/net: what is mounted there shows the machine's links.
+    return link(name) in {known for _, known in socket.if_nameindex()}
+
+
 def remove(name: str) -> None:
     """Take a machine's namespace away, with all that is configured in it. Does nothing when it is not there."""
-    # Not by /sys/class/net: what is mounted there shows the machine's links.
-    if link(name) in {known for _, known in socket.if_nameindex()}:
+    if exists(name):
         _ip([f"link del {link(name)}"])
     if Path(f"/run/netns/{name}").exists():
         _ip([f"netns del {name}"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +23,6 @@ from shiftproof.lab.plan import LabPlan
 from shiftproof.lab.supervisor import Command, Daemon, PartFailed, base_environment
 from shiftproof.lab.waiting import http_problem
 
-_ZONES = {node: f"{AWS_REGION}{letter}" for node, letter in zip(NODE_IPS, "abcdef", strict=False)}
 _DAEMON_WITHIN_S = 30.0
 _READY_WITHIN_S = 60.0
 _RETURN_ATTEMPTS = 3
@@ -34,8 +34,11 @@ log = logging.getLogger(__name__)
 class Node:
     """One node. Power is changed under a lock; everything else may be called from any thread."""
 
-    def __init__(self, name: str, plan: LabPlan) -> None:
+    def __init__(self, name: str, plan: LabPlan, identity: node_config.Identity, images: Sequence[str] = ()) -> None:
+        """images: archives that it holds beside those of the plan."""
         self.name = name
+        self._images = (plan.pause_tar, *(service.image_tar for service in plan.services), *images)
+        self.identity = identity
         self.machine = Machine(name)
         self._plan = plan
         self._credentials: Credentials | None = None
@@ -52,20 +55,22 @@ class Node:
     def start_containers(self) -> None:
         """Machine, containerd, images; needs nothing but the network. Raises PartFailed."""
         cgroups.make(self.name)
+        if self.identity.instance:
+            cgroups.weigh(self.name, booting=True)
         disk = self.machine.disk
         (disk / "cni").mkdir(parents=True, exist_ok=True)
         (disk / "cni" / "10-lab.conflist").write_text(node_config.pod_network(self.name))
         (disk / "containerd.toml").write_text(node_config.containerd(disk, self._plan.pause_reference))
         self.machine.power_on()
         self._start_containerd()
-        self._import_images()
+        self._import(self._images)
 
     def start_kubelet(self, credentials: Credentials) -> None:
         """Kubelet and kube-proxy; needs the API server. Returns once the kubelet is healthy. Raises PartFailed."""
         self._credentials = credentials
         disk = self.machine.disk
         server = credentials.kubelet_servers[self.name]
-        config = node_config.kubelet(self.name, disk, credentials.authority.certificate, server)
+        config = node_config.kubelet(self.name, disk, credentials.authority.certificate, server, self.identity)
         (disk / "kubelet.json").write_text(config)
         (disk / "proxy.json").write_text(node_config.proxy(self.name, credentials.kubeconfig(f"proxy-{self.name}")))
         self._start_kubernetes()
@@ -124,6 +129,17 @@ class Node:
             self._start_containerd()
             self._start_kubernetes()
             self._is_cut, self._back_at_s = False, None
+
+    def retire(self) -> None:
+        """The machine is no more: all of it dies at once, and nothing of it comes back. Raises LabError."""
+        with self._power:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._is_cut, self._back_at_s = True, None
+            if namespaces.exists(self.name):
+                namespaces.cut(self.name)
+            self._die()
+            shutil.rmtree(self.machine.disk, ignore_errors=True)
 
     def _die(self) -> None:
         for daemon in self.daemons:
@@ -185,8 +201,12 @@ class Node:
             return f"{node_config.CONTAINERD_SOCKET}: {error.strerror}"
         return None
 
-    def _import_images(self) -> None:
-        for tar in (self._plan.pause_tar, *(service.image_tar for service in self._plan.services)):
+    def add_images(self, images: Sequence[str]) -> None:
+        """More of them, on a node that has power. Raises PartFailed."""
+        self._import(images)
+
+    def _import(self, images: Sequence[str]) -> None:
+        for tar in images:
             done = self._run(("ctr", "-n", "k8s.io", "images", "import", tar))
             if done.returncode != 0:
                 raise PartFailed(f"{self.name}/images", f"import of {tar}", done.stderr.strip().splitlines()[-3:])
@@ -203,7 +223,7 @@ class Node:
             f"--cert-dir={disk / 'kubelet-pki'}",
             f"--hostname-override={self.name}",
             f"--node-ip={NODE_IPS[self.name]}",
-            f"--node-labels={region}={AWS_REGION},{zone}={_ZONES[self.name]}",
+            f"--node-labels={region}={AWS_REGION},{zone}={self.identity.zone}",
         )
         proxy = (self._plan.programs["kube-proxy"], f"--config={disk / 'proxy.json'}")
         address = NODE_IPS[self.name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,32 @@ def pod_network(node: str) -> str:
     return json.dumps({"cniVersion": "0.4.0", "name": "lab", "plugins": plugins}, indent=1)
 
 
-def kubelet(node: str, disk: Path, authority: Path, server: Pair, machine: tuple[int, int] | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a node is to the cluster. instance: id of its EC2 instance; "" where it is none."""
+
+    zone: str
+    instance: str = ""
+
+    @property
+    def provider_id(self) -> str:
+        """As the AWS cloud provider writes it."""
+        return f"aws:///{self.zone}/{self.instance}" if self.instance else ""
+
+    @property
+    def taints(self) -> list[dict[str, str]]:
+        """A node of Karpenter's takes no pods before Karpenter has put its labels and taints on it."""
+        return [{"key": "karpenter.sh/unregistered", "effect": "NoExecute"}] if self.instance else []
+
+
+def kubelet(
+    node: str,
+    disk: Path,
+    authority: Path,
+    server: Pair,
+    identity: Identity,
+    machine: tuple[int, int] | None = None,
+) -> str:
     """The KubeletConfiguration. `machine`: millicores and MiB that the machine has (None: look)."""
     config: dict[str, Any] = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -114,6 +140,8 @@ def kubelet(node: str, disk: Path, authority: Path, server: Pair, machine: tuple
         # Images are all there already, so none has to wait for another's.
         "serializeImagePulls": False,
         "maxPods": 50,
+        "providerID": identity.provider_id,
+        "registerWithTaints": identity.taints,
     }
     return json.dumps(config, indent=1)
 

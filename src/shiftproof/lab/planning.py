@@ -24,7 +24,7 @@ PROGRAMS = (
 COMMANDS = ("unshare", "nsenter", "setpriv", "mount", "ip", "nft", "containerd", "ctr", "runc", "haproxy", "pgbouncer")
 _DOCTOR = "shiftproof doctor"
 _FREE_MEMORY_MIB = 3072
-_SERVICE_PYTHON = "/usr/bin/python3"  # what the image's python3 is; our own environment is not the service's
+SERVICE_PYTHON = "/usr/bin/python3"  # what the image's python3 is; our own environment is not the service's
 
 
 def make_plan() -> LabPlan:
@@ -66,7 +66,7 @@ def _service(service: Service, project: Path) -> ServicePlan:
             f"{service.name}: no kustomization.yaml in {manifests}", file=project / "infra" / "platform.yaml"
         )
     command = setup.start_spec(service.name).command
-    python = tuple(_SERVICE_PYTHON if word in ("python3", "python") else word for word in command)
+    python = tuple(SERVICE_PYTHON if word in ("python3", "python") else word for word in command)
     return ServicePlan(
         name=service.name,
         namespace=service.namespace,
@@ -75,7 +75,7 @@ def _service(service: Service, project: Path) -> ServicePlan:
         image_tar=str(setup.image_tar(service.name)),
         app_folder=str(setup.app_folder(service.name)),
         command=python,
-        migrate=(_SERVICE_PYTHON, "-m", service.name, "migrate"),
+        migrate=(SERVICE_PYTHON, "-m", service.name, "migrate"),
         legacy_env=read_env(folder / "legacy.env"),
         health_path=service.health_path,
         legacy_target_group=service.load_balancer.legacy_target_group,

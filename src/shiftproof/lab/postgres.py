@@ -109,8 +109,15 @@ class Postgres:
         self.daemon.start()
         self.daemon.wait_ready(self.problem, _WITHIN_S)
         for database in databases:
-            self._sql(f"CREATE ROLE {_name(database.role)} LOGIN PASSWORD {_text(database.password)}")
-            self._sql(f"CREATE DATABASE {_name(database.name)} OWNER {_name(database.role)}")
+            self.create(database)
+
+    def create(self, database: Database) -> None:
+        """One more database, and who owns it. Raises PartFailed."""
+        for statement in (
+            f"CREATE ROLE {_name(database.role)} LOGIN PASSWORD {_text(database.password)}",
+            f"CREATE DATABASE {_name(database.name)} OWNER {_name(database.role)}",
+        ):
+            self._sql(statement)
 
     def problem(self) -> str | None:
         """None when it takes connections."""

@@ -5,28 +5,30 @@ Part names are what people see while it comes up and in `lab status`.
 
 from __future__ import annotations
 
-import base64
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 from shiftproof.errors import LabError
-from shiftproof.lab import balancer, control_plane, services
-from shiftproof.lab.kube import ApiError, KubeApi, conditions
+from shiftproof.lab import balancer, control_plane, outside, services
+from shiftproof.lab.autoscaling.parts import Autoscaling
+from shiftproof.lab.kube import KubeApi, conditions
 from shiftproof.lab.legacy import LegacyHost, migrate
-from shiftproof.lab.network import CONTROL_IP, LEGACY_IPS, NODE_IPS, POSTGRES_IP, POSTGRES_PORT
+from shiftproof.lab.network import AWS_REGION, CONTROL_IP, FIXED_NODE_IPS, LEGACY_IPS, POSTGRES_IP, POSTGRES_PORT
 from shiftproof.lab.network_faults import NetworkFaults
 from shiftproof.lab.node import Node
+from shiftproof.lab.node_config import Identity
 from shiftproof.lab.parts import Part
+from shiftproof.lab.pauses import Pauses
 from shiftproof.lab.plan import LabPlan, ServicePlan
 from shiftproof.lab.pooler import Pooler
 from shiftproof.lab.postgres import Database, Postgres
 from shiftproof.lab.supervisor import Command, Daemon
-from shiftproof.lab.waiting import NotInTime, http_problem, until
+from shiftproof.lab.waiting import http_problem
 
 _WITHIN_S = 30.0
 _LOAD_BALANCER_WITHIN_S = 60.0
@@ -45,27 +47,32 @@ class Lab:
     """All parts of one lab. Made after mounts and network."""
 
     def __init__(self, plan: LabPlan) -> None:
-        self._plan = plan
-        self._made = control_plane.make_credentials()
+        self.plan = plan
+        self.credentials = control_plane.make_credentials()
         self._watched: dict[str, Watched] = {}
         self._started_s = time.monotonic()
         self.up = threading.Event()
-        self.nodes = {name: Node(name, plan) for name in NODE_IPS}
+        self.nodes = {
+            name: Node(name, plan, Identity(f"{AWS_REGION}{letter}"))
+            for name, letter in zip(FIXED_NODE_IPS, "abcdef", strict=False)
+        }
         self.legacy = {host: LegacyHost(host, plan.services[0]) for host in LEGACY_IPS} if plan.services else {}
         self.postgres = Postgres()
         self.pooler = Pooler()
         self.network = NetworkFaults()
+        self.autoscaling = Autoscaling(self)
+        self.pauses = Pauses(self._process_of)
 
     def parts(self) -> list[Part]:
         """All of them, with what they need."""
         return [*self._control_plane_parts(), *self._node_parts(), *self._data_parts(), *self._service_parts()]
 
     def _control_plane_parts(self) -> list[Part]:
-        made, programs = self._made, self._plan.programs
+        made, programs = self.credentials, self.plan.programs
         api = made.api(timeout_s=2.0)
 
         def start(command: Command, problem: Callable[[], str | None]) -> Callable[[], None]:
-            return lambda: self._start(command, problem)
+            return lambda: self.start(command, problem)
 
         healthy = self._secure_health
         return [
@@ -97,7 +104,7 @@ class Lab:
         return parts
 
     def _data_parts(self) -> list[Part]:
-        databases = {Database.of(service.legacy_env): None for service in self._plan.services}
+        databases = {Database.of(service.legacy_env): None for service in self.plan.services}
 
         def start(name: str, server: Postgres | Pooler) -> None:
             self._watched[name] = Watched(server.daemon, server.problem)
@@ -111,12 +118,12 @@ class Lab:
 
     def _service_parts(self) -> list[Part]:
         parts: list[Part] = []
-        for service in self._plan.services:
+        for service in self.plan.services:
             database = f"{service.name}/database"
             parts.append(Part(database, partial(migrate, service), ("postgres",)))
             parts.append(self._manifests_part(service, database))
             # The machines run the first service; others would need machines of their own.
-            hosts = [] if service is not self._plan.services[0] else list(self.legacy.values())
+            hosts = [] if service is not self.plan.services[0] else list(self.legacy.values())
             parts += [self._legacy_part(host, service, database) for host in hosts]
             everywhere = (f"{service.name}/pods", "load-balancer", *(f"{host.host}/{service.name}" for host in hosts))
             parts.append(Part(f"{service.name}/targets", partial(services.wait_healthy, service), everywhere))
@@ -124,8 +131,8 @@ class Lab:
 
     def _manifests_part(self, service: ServicePlan, database: str) -> Part:
         def start() -> None:
-            services.apply(self._plan, service)
-            services.wait_available(self._made.api(), service)
+            services.apply(self.plan, service)
+            services.wait_available(self.credentials.api(), service)
 
         # Pods may be created before there is a node, as on a cluster that scales from nothing.
         return Part(f"{service.name}/pods", start, ("apiserver", "controller-manager", "scheduler", database))
@@ -137,31 +144,46 @@ class Lab:
 
         return Part(f"{host.host}/{service.name}", start, (database,))
 
-    def _start(self, command: Command, problem: Callable[[], str | None], within_s: float = _WITHIN_S) -> None:
+    def _process_of(self, name: str) -> int | None:
+        """Pid of a part's process in the lab's own namespace."""
+        watched = self._watched.get(name)
+        return watched.daemon.own_pid() if watched is not None else None
+
+    def start(self, command: Command, problem: Callable[[], str | None], within_s: float = _WITHIN_S) -> None:
+        """Start a part and keep watch of it. Raises PartFailed."""
         daemon = Daemon(command)
         self._watched[command.name] = Watched(daemon, problem)
         daemon.start()
         daemon.wait_ready(problem, within_s)
 
+    def fixed_nodes(self) -> list[Node]:
+        """Those that are there from the start, and are no instances of autoscaling."""
+        return [node for node in list(self.nodes.values()) if not node.identity.instance]
+
+    def forget(self, name: str) -> None:
+        """Stop a part and watch it no more. Does nothing for what is none."""
+        watched = self._watched.pop(name, None)
+        if watched is not None:
+            watched.daemon.stop()
+
     def _start_balancer(self) -> None:
-        self._start(balancer.command(self._plan), balancer.problem, _LOAD_BALANCER_WITHIN_S)
+        self.start(balancer.command(self.plan), balancer.problem, _LOAD_BALANCER_WITHIN_S)
 
     def _start_node(self, node: Node) -> None:
-        node.start_kubelet(self._made)
+        node.start_kubelet(self.credentials)
         node.wait_ready()
 
     def _create_addons(self) -> None:
-        api = self._made.api()
+        api = self.credentials.api()
         for path, body in control_plane.addons():
-            _create(api, path, body)
+            outside.create(api, path, body)
 
     def _start_metrics(self) -> None:
         """Ready when the API server gets figures of nodes through it: until then an HPA knows nothing."""
-        api = self._made.api()
-        authority = base64.b64encode(self._made.authority.certificate.read_bytes()).decode()
-        _create(api, *control_plane.metrics_api(authority))
-        command = control_plane.metrics_server(self._plan.programs["metrics-server"], self._made)
-        self._start(command, self._metrics_problem(api), _METRICS_WITHIN_S)
+        api = self.credentials.api()
+        outside.create(api, *control_plane.metrics_api(self.credentials.authority.certificate))
+        command = control_plane.metrics_server(self.plan.programs["metrics-server"], self.credentials)
+        self.start(command, self._metrics_problem(api), _METRICS_WITHIN_S)
         # Later on, figures may be missing because nodes are down, which is no fault of metrics-server.
         alive = self._secure_health(control_plane.METRICS_PORT, CONTROL_IP, "/livez")
         self._watched[command.name] = Watched(self._watched[command.name].daemon, alive)
@@ -186,26 +208,31 @@ class Lab:
     def status(self) -> dict[str, Any]:
         """See control.LabControl.status; asks every part how it is."""
         parts = [_describe(name, watched) for name, watched in sorted(self._watched.items())]
-        for node in self.nodes.values():
+        fixed = self.fixed_nodes()
+        for node in fixed:
             parts += self._describe_node(node)
         ready = self.up.is_set() and all(part["state"] == "ready" for part in parts)
+        # Machines of autoscaling come and go; that one is not there yet is no fault of the lab.
+        for node in [node for node in list(self.nodes.values()) if node not in fixed]:
+            parts += self._describe_node(node)
         return {
             "ready": ready,
             "coming_up": not self.up.is_set(),
             "up_s": round(time.monotonic() - self._started_s, 1),
             "parts": parts,
-            "nodes": {name: node.machine.init_pid for name, node in self.nodes.items()},
+            "nodes": {name: node.machine.init_pid for name, node in list(self.nodes.items())},
             "network": self.network.status(),
+            "autoscaling": {"up": self.autoscaling.is_up, "problem": self.autoscaling.problem()},
             "legacy": {name: host.state() for name, host in self.legacy.items()},
         }
 
     def database(self, name: str) -> dict[str, Any]:
         """See control.LabControl.database. Raises LabError for a service that the lab does not run."""
-        for service in self._plan.services:
+        for service in self.plan.services:
             if service.name == name:
                 own = Database.of(service.legacy_env)
                 return {"host": POSTGRES_IP, "port": POSTGRES_PORT, **asdict(own)}
-        known = ", ".join(service.name for service in self._plan.services)
+        known = ", ".join(service.name for service in self.plan.services)
         raise LabError(f"the lab runs no service {name!r}: it runs {known}")
 
     def _describe_node(self, node: Node) -> list[dict[str, Any]]:
@@ -218,28 +245,10 @@ class Lab:
 
     def _node_problem(self, node: Node) -> str | None:
         try:
-            state = conditions(self._made.api(2.0).get(f"/api/v1/nodes/{node.name}")).get("Ready")
+            state = conditions(self.credentials.api(2.0).get(f"/api/v1/nodes/{node.name}")).get("Ready")
         except (LabError, OSError) as error:
             return str(error)
         return None if state == "True" else f"Ready is {state}"
-
-
-def _create(api: KubeApi, path: str, body: Mapping[str, Any]) -> None:
-    """Create, once kube-system is there (the API server makes it a moment after it is ready). Raises LabError."""
-
-    def missing() -> str | None:
-        try:
-            api.create(path, body)
-        except ApiError as error:
-            if error.status == 404:
-                return str(error)
-            raise
-        return None
-
-    try:
-        until(missing, _WITHIN_S)
-    except NotInTime as error:
-        raise LabError(f"{path}: {error}") from error
 
 
 def _describe(name: str, watched: Watched) -> dict[str, Any]:

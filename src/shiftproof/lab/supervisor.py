@@ -112,6 +112,11 @@ class Daemon:
             return outer
         return next(iter(procfs.children(outer)), None)
 
+    def own_pid(self) -> int | None:
+        """Pid as whoever started it sees it; None when it is not running."""
+        process = self._process
+        return None if process is None or process.poll() is not None else process.pid
+
     def wait_ready(self, problem: Callable[[], str | None], within_s: float) -> None:
         """Wait until `problem` returns None. Raises PartFailed with the log's end when it dies or is late."""
 

@@ -57,7 +57,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         containerfile.read(tmp_path / "Containerfile")
 
 
-@pytest.mark.parametrize("service", images.SERVICES)
+@pytest.mark.parametrize("service", [*images.SERVICES, *images.WORKERS])
 def test_the_services_own_files_can_be_read(service: str) -> None:
     spec = images.start_spec(service)
     assert spec.command[0] == "python3"

@@ -92,9 +92,22 @@ def test_a_step_that_mends_nothing_is_an_error() -> None:
         steps.build(Console(quiet=True), [Step("x", lambda: "broken", "make setup", lambda _: None)])
 
 
+def test_a_gates_set_up_makes_nothing_that_only_load_events_need() -> None:
+    """Each image of 150 MB more is a minute more before somebody's first gate."""
+    for_gate = {step.name for step in steps.all_steps() if step.make is not None}
+    for_events = {step.name: step for step in steps.event_steps() if step.make is not None}
+    assert {"image-base", "image-pause", "image-payments"} <= for_gate
+    assert "image-statements" in for_events
+    assert not for_gate & for_events.keys()
+    assert for_events["image-statements"].mend == "shiftproof lab build --events"
+
+
 def test_unknown_images_and_unmade_images_are_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHIFTPROOF_CACHE", str(tmp_path))
     with pytest.raises(SetupError, match="no image of the lab is called nginx"):
         images.entry("nginx")
     with pytest.raises(SetupError, match="the image payments is not made"):
         images.image_tar("payments")
+    with pytest.raises(SetupError, match="the image statements is not made") as caught:
+        images.image_tar("statements")
+    assert caught.value.hint == "shiftproof lab build --events"

@@ -92,36 +92,41 @@ def test_pause_is_one_small_layer_and_the_same_each_time(tmp_path: Path, monkeyp
     assert found[0] == found[1]
 
 
-def blob(digest: str) -> dict[str, Any]:
-    """A JSON blob of the image of payments."""
-    with tarfile.open(images.image_tar("payments")) as tar:
+LIBRARIES = [("payments", "starlette"), ("statements", "boto3")]
+
+
+def blob(service: str, digest: str) -> dict[str, Any]:
+    """A JSON blob of a service's image."""
+    with tarfile.open(images.image_tar(service)) as tar:
         handle = tar.extractfile("blobs/sha256/" + digest.removeprefix("sha256:"))
         assert handle is not None
         return dict(json.loads(handle.read()))
 
 
 @pytest.mark.component
-def test_the_services_image_holds_base_and_app_and_starts_as_its_containerfile_says() -> None:
-    for name in ("base", "payments"):
+@pytest.mark.parametrize(("service", "library"), LIBRARIES)
+def test_an_image_holds_base_and_app_and_starts_as_its_containerfile_says(service: str, library: str) -> None:
+    for name in ("base", service):
         images.make(name, SilentTicker())
-    manifest = blob(images.digest("payments"))
+    manifest = blob(service, images.digest(service))
     assert len(manifest["layers"]) == 2
-    start = blob(manifest["config"]["digest"])["config"]
-    spec = images.start_spec("payments")
+    start = blob(service, manifest["config"]["digest"])["config"]
+    spec = images.start_spec(service)
     assert start["Cmd"] == list(spec.command)
     assert start["User"] == spec.user
     assert "PYTHONPATH=/app" in start["Env"]
-    folder = images.app_folder("payments")
-    assert (folder / "payments" / "__main__.py").is_file()
-    assert (folder / "starlette" / "__pycache__").is_dir(), "compiled, so that a pod's start is not spent on it"
+    folder = images.app_folder(service)
+    assert (folder / service / "__main__.py").is_file()
+    assert (folder / library / "__pycache__").is_dir(), "compiled, so that a pod's start is not spent on it"
 
 
 @pytest.mark.component
-def test_the_app_folder_runs_with_the_machines_own_python() -> None:
-    images.make("payments", SilentTicker())
-    folder = images.app_folder("payments")
+@pytest.mark.parametrize(("service", "library"), LIBRARIES)
+def test_the_app_folder_runs_with_the_machines_own_python(service: str, library: str) -> None:
+    images.make(service, SilentTicker())
+    folder = images.app_folder(service)
     said = run(
-        [rootfs.PYTHON, "-B", "-c", "import payments, starlette, psycopg; print(payments.__file__)"],
+        [rootfs.PYTHON, "-B", "-c", f"import {service}, {library}, psycopg; print({service}.__file__)"],
         environment={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"},
     )
-    assert said == [str(folder / "payments" / "__init__.py")]
+    assert said == [str(folder / service / "__init__.py")]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from shiftproof.errors import SetupError
 from shiftproof.lab.setup import paths, store, toolchain
 from shiftproof.lab.setup.progress import SilentTicker
-from shiftproof.lab.setup.tools import ETCD, KUBERNETES, LAB_TOOLS, GoTool
+from shiftproof.lab.setup.tools import ALL_TOOLS, ETCD, EVENT_TOOLS, KUBERNETES, LAB_TOOLS, GoTool
 
 HELLO = GoTool("hello", module="example.test/none", programs={"greet": "hello"}, stamps={"main.version": "{version}"})
 
@@ -47,10 +48,20 @@ def test_the_key_changes_with_the_toolchain(recipes: Path, monkeypatch: pytest.M
 
 
 def test_every_tool_of_the_lab_has_a_recipe_with_a_pinned_version() -> None:
-    for tool in LAB_TOOLS:
+    for tool in ALL_TOOLS:
         text = (paths.tool_recipes() / tool.name / "go.mod").read_text()
         assert toolchain.pinned_version(tool, text).startswith("v")
         assert tool.module in (paths.tool_recipes() / tool.name / "go.sum").read_text()
+
+
+def test_no_gate_builds_what_only_events_need() -> None:
+    assert not {tool.name for tool in LAB_TOOLS} & {tool.name for tool in EVENT_TOOLS}
+    assert {name for tool in EVENT_TOOLS for name in tool.programs} == {
+        "prometheus",
+        "karpenter",
+        "keda-operator",
+        "keda-adapter",
+    }
 
 
 def test_kubernetes_replaces_all_staging_modules_by_the_matching_version() -> None:
@@ -111,6 +122,22 @@ def test_a_real_build_gives_the_programs_under_our_names(recipes: Path, monkeypa
     assert [path.name for path in folder.iterdir()] == ["greet"]
     assert b"v1.2.3" in (folder / "greet").read_bytes()
     assert toolchain.is_built(HELLO)
+
+
+def test_what_is_kept_of_the_sources_outlives_them(recipes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_hello(recipes, "package main\n\nfunc main() {}\n")
+    (recipes / "hello" / "crds").mkdir()
+    (recipes / "hello" / "crds" / "one.yaml").write_text("kind: One\n")
+    monkeypatch.setattr(toolchain, "pinned_version", lambda *_: "v1.2.3")
+    tool = replace(HELLO, module="example.test/hello", files={"definitions": "crds"})
+    assert toolchain.entry(tool).key != toolchain.entry(HELLO).key
+    with pytest.raises(SetupError, match="hello is not built"):
+        toolchain.kept_files(tool, "definitions")
+    toolchain.build(tool, SilentTicker())
+    assert (toolchain.kept_files(tool, "definitions") / "one.yaml").read_text() == "kind: One\n"
+    broken = replace(tool, files={"definitions": "nowhere"})
+    with pytest.raises(SetupError, match=r"example\.test/hello has no nowhere"):
+        toolchain.build(broken, SilentTicker())
 
 
 def test_a_build_that_fails_is_one_line_and_leaves_nothing(recipes: Path, monkeypatch: pytest.MonkeyPatch) -> None:

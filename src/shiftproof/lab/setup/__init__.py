@@ -8,13 +8,14 @@ thing is missing.
 
 from shiftproof.lab.setup.images import app_folder, digest, image_tar, lab_reference, reference, start_spec
 from shiftproof.lab.setup.paths import cache_root, project_root
-from shiftproof.lab.setup.toolchain import program
+from shiftproof.lab.setup.toolchain import kept_files, program
 
 __all__ = [
     "app_folder",
     "cache_root",
     "digest",
     "image_tar",
+    "kept_files",
     "lab_reference",
     "program",
     "project_root",

@@ -2,6 +2,9 @@
 
 `base` is one layer (rootfs.py), `pause` one busybox, and each service is the base layer and an app layer. The unpacked
 app folder of a service, `<cache>/images/<service>-<key>/app`, is what the legacy VMs run: the very same files.
+
+A gate needs FOR_GATE, which its set-up makes. What load events need besides is FOR_EVENTS: made when the first one is
+rehearsed (steps.event_steps), so that no gate waits for it.
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ REGISTRY = "lab.shiftproof.local"
 
 BASE, PAUSE = "base", "pause"
 SERVICES = ("payments",)
-ALL = (BASE, PAUSE, *SERVICES)
+WORKERS = ("statements",)
+FOR_GATE = (BASE, PAUSE, *SERVICES)
+FOR_EVENTS = WORKERS
+ALL = FOR_GATE + FOR_EVENTS
 
 _SHELF = "images"
 _IMAGE_TAR = "image.tar"
@@ -45,7 +51,7 @@ def entry(name: str) -> store.Entry:
         recipe = [rootfs.recipe()]
     elif name == PAUSE:
         recipe = [_busybox().read_bytes(), repr(_PAUSE_COMMAND).encode()]
-    elif name in SERVICES:
+    elif name in ALL:
         recipe = [entry(BASE).key.encode(), *app.recipe(service_folder(name))]
     else:
         raise SetupError(f"no image of the lab is called {name}: there are {', '.join(ALL)}")
@@ -142,5 +148,6 @@ def _busybox() -> Path:
 def _made(name: str) -> Path:
     made = entry(name)
     if not store.is_ready(made):
-        raise SetupError(f"the image {name} is not made", hint="make setup")
+        hint = "shiftproof lab build --events" if name in FOR_EVENTS else "make setup"
+        raise SetupError(f"the image {name} is not made", hint=hint)
     return made.path

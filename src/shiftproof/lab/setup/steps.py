@@ -20,9 +20,10 @@ from shiftproof.lab.setup import images, packages, rootfs, toolchain
 from shiftproof.lab.setup.command import CommandFailed, run
 from shiftproof.lab.setup.paths import cache_root
 from shiftproof.lab.setup.progress import Ticker, shown
-from shiftproof.lab.setup.tools import LAB_TOOLS, GoTool
+from shiftproof.lab.setup.tools import EVENT_TOOLS, LAB_TOOLS, GoTool
 
 LAB_BUILD = "shiftproof lab build"
+EVENTS_BUILD = f"{LAB_BUILD} --events"
 _FREE_FOR_BUILD_GIB = 12  # seen at the peak of a cold set-up: 8.8 GiB, sources and compiled packages included
 
 
@@ -40,19 +41,31 @@ class Step:
 
 
 def all_steps() -> list[Step]:
-    """In the order in which they must be made. Raises nothing: a recipe that cannot be read is a step's problem."""
+    """All that the lab and a gate need, in the order in which they must be made.
+
+    Raises nothing: a recipe that cannot be read is a step's problem.
+    """
     return [
         Step("root", _no_root, "run it as root (sudo -E make setup)"),
         Step("debian", _other_system, "use a Debian 12 machine"),
         Step("namespaces", _no_namespaces, "use a machine, or a privileged container, that may make them"),
         Step("debian-packages", _missing_packages, packages.MEND),
         Step("go-toolchain", _no_toolchain, "make setup"),
-        Step("disk", _little_disk, "free some space, or set SHIFTPROOF_CACHE to a folder on a larger disk"),
+        _disk_step(LAB_TOOLS),
         *(_tool_step(tool) for tool in LAB_TOOLS),
-        *(
-            Step(f"image-{name}", partial(_unmade_image, name), LAB_BUILD, partial(_make_image, name))
-            for name in images.ALL
-        ),
+        *(_image_step(name, LAB_BUILD) for name in images.FOR_GATE),
+    ]
+
+
+def event_steps() -> list[Step]:
+    """What load events need besides: `build(console, event_steps())` makes it, the first time that one is rehearsed.
+
+    Not in `all_steps`: whoever only runs gates waits for none of it, and the doctor does not call it missing.
+    """
+    return [
+        _disk_step(EVENT_TOOLS),
+        *(_tool_step(tool) for tool in EVENT_TOOLS),
+        *(_image_step(name, EVENTS_BUILD) for name in images.FOR_EVENTS),
     ]
 
 
@@ -65,7 +78,7 @@ def build(console: Console, steps: Sequence[Step] | None = None) -> None:
         for step in all_steps() if steps is None else steps:
             _make_if_missing(step, console)
     finally:
-        if toolchain.has_modules() and _all_built():
+        if toolchain.has_modules() and _all_built(LAB_TOOLS):
             toolchain.drop_modules()
 
 
@@ -80,6 +93,11 @@ def _make_if_missing(step: Step, console: Console) -> None:
     remaining = step.problem()
     if remaining is not None:
         raise SetupError(f"{step.name}: made, and still {remaining}", hint=step.mend)
+
+
+def _disk_step(tools: Sequence[GoTool]) -> Step:
+    mend = "free some space, or set SHIFTPROOF_CACHE to a folder on a larger disk"
+    return Step("disk", partial(_little_disk, tools), mend)
 
 
 def _tool_step(tool: GoTool) -> Step:
@@ -121,9 +139,9 @@ def _no_toolchain() -> str | None:
     return None
 
 
-def _little_disk() -> str | None:
+def _little_disk(tools: Sequence[GoTool]) -> str | None:
     """Space is asked for only while Go tools are still to be built."""
-    if _all_built():
+    if _all_built(tools):
         return None
     folder = next(path for path in (cache_root(), *cache_root().parents) if path.is_dir())
     free_gib = shutil.disk_usage(folder).free / 2**30
@@ -134,8 +152,12 @@ def _little_disk() -> str | None:
     )
 
 
-def _all_built() -> bool:
-    return all(toolchain.is_built(tool) for tool in LAB_TOOLS)
+def _all_built(tools: Sequence[GoTool]) -> bool:
+    return all(toolchain.is_built(tool) for tool in tools)
+
+
+def _image_step(name: str, mend: str) -> Step:
+    return Step(f"image-{name}", partial(_unmade_image, name), mend, partial(_make_image, name))
 
 
 def _unmade_image(name: str) -> str | None:

@@ -17,7 +17,7 @@ from shiftproof.lab.setup import store
 from shiftproof.lab.setup.command import CommandFailed, run
 from shiftproof.lab.setup.paths import cache_root, tool_recipes
 from shiftproof.lab.setup.progress import Ticker
-from shiftproof.lab.setup.tools import LAB_TOOLS, GoTool
+from shiftproof.lab.setup.tools import ALL_TOOLS, GoTool
 
 FLAGS = ("-trimpath", "-buildvcs=false")
 _LINK_FLAGS = "-s -w"
@@ -55,7 +55,8 @@ def entry(tool: GoTool) -> store.Entry:
         raise SetupError(
             f"the recipe of {tool.name} cannot be read: {error}", hint="git checkout infra/lab/tools"
         ) from error
-    how = (toolchain_version(), *FLAGS, _link_flags(tool, pins[0].decode()), *sorted(tool.programs))
+    kept = sorted(f"{name}={path}" for name, path in tool.files.items())
+    how = (toolchain_version(), *FLAGS, _link_flags(tool, pins[0].decode()), *sorted(tool.programs), *kept)
     return store.Entry(cache_root(), "tools", tool.name, store.key_of(*pins, *(part.encode() for part in how)))
 
 
@@ -66,12 +67,19 @@ def is_built(tool: GoTool) -> bool:
 
 def program(name: str) -> Path:
     """The built program of that name, e.g. "kubelet". Raises SetupError when it was not built."""
-    for tool in LAB_TOOLS:
+    for tool in ALL_TOOLS:
         if name in tool.programs:
             if not is_built(tool):
                 raise SetupError(f"{name} is not built", hint="make setup")
             return entry(tool).path / "bin" / name
     raise SetupError(f"no tool of the lab is called {name}")
+
+
+def kept_files(tool: GoTool, name: str) -> Path:
+    """What was kept of a tool's sources under that name. Raises SetupError when it was not built."""
+    if not is_built(tool):
+        raise SetupError(f"{tool.name} is not built", hint="make setup")
+    return entry(tool).path / name
 
 
 def build(tool: GoTool, ticker: Ticker) -> Path:
@@ -86,6 +94,7 @@ def build(tool: GoTool, ticker: Ticker) -> Path:
         with store.lock(cache_root(), _CACHES_LOCK, shared=True):
             try:
                 _compile(tool, recipe, link_flags, folder / "bin", ticker)
+                _keep_files(tool, recipe, folder)
             except CommandFailed as error:
                 raise error.as_setup_error(f"building {tool.name}", "make setup") from error
 
@@ -115,6 +124,19 @@ def _compile(tool: GoTool, recipe: Path, link_flags: str, out: Path, ticker: Tic
             (out / built_as).rename(out / name)
         if not (out / name).is_file():
             raise SetupError(f"building {tool.name} gave no {name}: go.mod and tools.py disagree")
+
+
+def _keep_files(tool: GoTool, recipe: Path, folder: Path) -> None:
+    """Copies: the sources themselves are dropped once all is built."""
+    if not tool.files:
+        return
+    go = go_program()
+    listed = run([go, "list", "-m", "-f", "{{.Dir}}", tool.module], folder=recipe, environment=go_environment(go))
+    for name, path in tool.files.items():
+        source = Path(listed[-1]) / path
+        if not source.is_dir():
+            raise SetupError(f"{tool.module} has no {path}: go.mod and tools.py disagree")
+        shutil.copytree(source, folder / name, copy_function=shutil.copyfile)
 
 
 def _note_download(line: str, ticker: Ticker) -> None:

@@ -15,13 +15,15 @@ class GoTool:
     """`programs` maps each file name that the tool must give to the name that `go build` gives it.
 
     `module` is the required module whose version is stamped; `stamps` are `-X` variables, with {version}, {major} and
-    {minor} filled in. Stamps act at link time only, so they cost the shared build cache nothing.
+    {minor} filled in. Stamps act at link time only, so they cost the shared build cache nothing. `files`: folders of
+    the module's sources that are kept beside the programs, each under a name.
     """
 
     name: str
     module: str
     programs: dict[str, str]
     stamps: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
 
 # Without its stamps a kubelet reports v0.0.0, and the API server refuses to judge the skew.
@@ -56,4 +58,28 @@ METRICS_SERVER = GoTool(
     stamps={"sigs.k8s.io/metrics-server/pkg/version.gitVersion": "{version}"},
 )
 
+# What load events need and a gate does not.
+KARPENTER = GoTool(
+    name="karpenter",
+    module="github.com/aws/karpenter-provider-aws",
+    programs={"karpenter": "controller"},
+    stamps={"sigs.k8s.io/karpenter/pkg/operator.Version": "{version}"},
+    files={"crds": "pkg/apis/crds"},
+)
+KEDA = GoTool(
+    name="keda",
+    module="github.com/kedacore/keda/v2",
+    programs={"keda-operator": "operator", "keda-adapter": "adapter"},
+    stamps={"github.com/kedacore/keda/v2/version.Version": "{version}"},
+    files={"crds": "config/crd/bases"},
+)
+PROMETHEUS = GoTool(
+    name="prometheus",
+    module="github.com/prometheus/prometheus",
+    programs={"prometheus": "prometheus"},
+    stamps={"github.com/prometheus/common/version.Version": "{version}"},
+)
+
 LAB_TOOLS = (KUBERNETES, ETCD, COREDNS, METRICS_SERVER)
+EVENT_TOOLS = (PROMETHEUS, KARPENTER, KEDA)
+ALL_TOOLS = (*LAB_TOOLS, *EVENT_TOOLS)
