@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 from fakes.ports import free_port
 
-from shiftproof.lab.setup import app, images
-from shiftproof.lab.setup.paths import service_folder
-from shiftproof.lab.setup.progress import SilentTicker
-from shiftproof.lab.setup.rootfs import PYTHON
+from servers import apps
 from shiftproof.lab.waiting import until
 
 SERVICE = "payments"
 _READY_WITHIN_S = 90.0
 
 
-@functools.cache
-def app_folder() -> Path:
-    """What the image holds, from the cache; made into a temporary folder when the source is newer than the image."""
-    if images.is_made(SERVICE):
-        return images.app_folder(SERVICE)
-    scratch = tempfile.TemporaryDirectory(prefix="shiftproof-payments-")
-    _kept.append(scratch)
-    folder = Path(scratch.name) / app.FOLDER
-    app.make(service_folder(SERVICE), SERVICE, folder, SilentTicker())
-    return folder
-
-
-_kept: list[tempfile.TemporaryDirectory[str]] = []  # removed when the interpreter ends
-
-
 def run(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """`python3 -m payments ARGUMENTS` to its end, with nothing in its environment but `env`."""
-    return subprocess.run(
-        _command(*arguments), env=_environment(env), capture_output=True, text=True, check=False, timeout=120
-    )
+    return apps.run(SERVICE, *arguments, env=env)
 
 
 @dataclass
@@ -81,7 +58,9 @@ def service(database_url: str, **settings: str) -> Iterator[Service]:
     migrated = run("migrate", env=env)
     assert migrated.returncode == 0, migrated.stderr
     process = subprocess.Popen(
-        _command("serve"), env=_environment(env | {"PARTNER_DELAY_MS": "5"} | settings), stdout=subprocess.DEVNULL
+        apps.command(SERVICE, "serve"),
+        env=apps.environment(SERVICE, env | {"PARTNER_DELAY_MS": "5"} | settings),
+        stdout=subprocess.DEVNULL,
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
@@ -101,11 +80,3 @@ def _problem(started: Service) -> str | None:
     except httpx.TransportError as error:
         return str(error)
     return None if answer.status_code == 200 else answer.text
-
-
-def _command(*arguments: str) -> list[str]:
-    return [str(PYTHON), "-m", SERVICE, *arguments]
-
-
-def _environment(env: Mapping[str, str]) -> dict[str, str]:
-    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(app_folder()), "PYTHONDONTWRITEBYTECODE": "1", **env}
