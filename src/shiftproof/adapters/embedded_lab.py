@@ -1,4 +1,4 @@
-"""Undo handlers for what only the embedded lab can do: the journal's kinds "legacy" and "network".
+"""Undo handlers for what only the embedded lab can do: the journal's kinds "legacy", "network", "boot-delay", "part".
 
 Idempotent; raise UndoError.
 """
@@ -12,6 +12,9 @@ from typing import Any
 from shiftproof.adapters.targets import load_target
 from shiftproof.errors import ShiftproofError, UndoError
 from shiftproof.lab.control import LabControl
+
+AT_ONCE_S = 1.0
+"""How long the ordinary boot delay is set for: after that the lab's own holds, which is the same."""
 
 
 def undo_legacy(payload: Mapping[str, Any]) -> None:
@@ -48,6 +51,27 @@ def undo_network(payload: Mapping[str, Any]) -> None:
         raise UndoError(f"the network fault could not be taken away: {error}", hint=error.hint) from error
     if payload["id"] in left:
         raise UndoError("the network fault is still in force")
+
+
+def undo_boot_delay(payload: Mapping[str, Any]) -> None:
+    """Let machines boot as quickly as the target's file says, those too that are under way. Payload: target."""
+    control = _control(payload)
+    ordinary_s = load_target(str(payload["target"])).events.node_boot_s
+    try:
+        control.set_boot_delay(ordinary_s, AT_ONCE_S)
+        held_s = control.set_boot_delay(ordinary_s, AT_ONCE_S)
+    except ShiftproofError as error:
+        raise UndoError(f"machines may still boot slowly: {error}", hint=error.hint) from error
+    if held_s != ordinary_s:
+        raise UndoError(f"machines still take {held_s:g} s to boot, not {ordinary_s:g} s")
+
+
+def undo_part(payload: Mapping[str, Any]) -> None:
+    """Let a part of the lab that was paused go on. Payload: target, part."""
+    try:
+        _control(payload).resume_part(str(payload["part"]))
+    except ShiftproofError as error:
+        raise UndoError(f"{payload['part']} may still stand still: {error}", hint=error.hint) from error
 
 
 def _control(payload: Mapping[str, Any]) -> LabControl:

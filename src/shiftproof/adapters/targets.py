@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shiftproof.adapters.documents import read_document
 from shiftproof.errors import UserError
-from shiftproof.model.platform import Platform, Service, Target
+from shiftproof.model.platform import Platform, Service, Target, Worker
 
 INFRA_ENV = "SHIFTPROOF_INFRA"
 
@@ -45,3 +45,12 @@ def load_service(name: str) -> Service:
         if service.name == name:
             return service
     raise UserError(f"there is no service {name!r}; known: {', '.join(service.name for service in services)}")
+
+
+def load_worker(name: str) -> Worker:
+    """The worker of the platform file by name. Raises UserError that names the known ones, or ConfigError."""
+    workers = read_document(infra_dir() / "platform.yaml", Platform).value.workers
+    for worker in workers:
+        if worker.name == name:
+            return worker
+    raise UserError(f"there is no worker {name!r}; known: {', '.join(worker.name for worker in workers) or 'none'}")

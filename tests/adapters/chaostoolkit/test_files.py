@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from shiftproof.adapters.chaostoolkit import read_experiment
+from shiftproof.adapters.chaostoolkit.files import read_file
 from shiftproof.errors import ConfigError, UserError
+from shiftproof.gate.config import read_platform
 from shiftproof.model.history import Budget, PhaseKind
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
@@ -29,12 +33,31 @@ method:
 """
 
 
-@pytest.mark.parametrize("name", ["pod-delete", "pod-kill", "node-drain", "node-loss"])
+FOR_EVENTS = {"spot-interruption", "spot-reclaim-pool", "zone-loss", "metrics-outage", "node-slow-join"}
+OWN = sorted(path.stem for path in EXPERIMENTS.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", OWN)
 def test_our_own_are_good(name: str) -> None:
     found = read_experiment(EXPERIMENTS, name)
     assert found.name == name
-    assert found.repeats == (3 if found.kind is PhaseKind.GRACEFUL else 1)
+    assert found.repeats == (3 if found.kind is PhaseKind.GRACEFUL and name not in FOR_EVENTS else 1)
     assert (found.budget is None) == (found.kind is PhaseKind.GRACEFUL)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_our_own_call_is_there_and_takes_their_arguments(name: str) -> None:
+    file = read_file(EXPERIMENTS, name)
+    assert ("event" in file.tags) == (name in FOR_EVENTS)
+    for activity in (*file.hypothesis.probes, *file.method, *file.rollbacks):
+        function = getattr(import_module(activity.provider.module), activity.provider.func)
+        signature(function).bind(**activity.provider.arguments)
+
+
+def test_those_of_a_gate_are_not_those_of_events() -> None:
+    gates = {name for service in read_platform(EXPERIMENTS.parent / "infra").services for name in service.experiments}
+    assert gates
+    assert not gates & FOR_EVENTS
 
 
 def test_graceful_runs_three_times_when_nothing_is_said(tmp_path: Path) -> None:

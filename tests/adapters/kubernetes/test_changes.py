@@ -3,9 +3,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import pytest
 from fakes.kubernetes_api import node, pod
 
-from shiftproof.adapters.kubernetes.changes import EndpointReader, NodeReader, PodReader, WarningReader
+from shiftproof.adapters.kubernetes.changes import EndpointReader, PodReader, WarningReader
+from shiftproof.adapters.kubernetes.node_changes import NodeReader
+from shiftproof.adapters.kubernetes.nodes import Machine, machine_of
+from shiftproof.adapters.kubernetes.pods import workload_of
 
 
 def kinds(happenings: list[Any]) -> list[str]:
@@ -26,7 +30,8 @@ def test_the_life_of_a_pod() -> None:
     ready["metadata"]["uid"] = "u"
     (happening,) = reader.changed(4, "MODIFIED", ready)
     assert (happening.kind, happening.subject, happening.t_ns) == ("pod.ready", "pod/p", 4)
-    assert happening.data == {"ip": "198.18.2.9", "node": "node-2", "pod": "p"}
+    known = {"ip": "198.18.2.9", "node": "node-2", "pod": "p", "namespace": "", "workload": "payments-7d4"}
+    assert happening.data == known
     leaving = copy.deepcopy(ready)
     leaving["metadata"] |= {"deletionTimestamp": "2025-01-01T00:00:30Z", "deletionGracePeriodSeconds": 30}
     (happening,) = reader.changed(5, "MODIFIED", leaving)
@@ -122,6 +127,71 @@ def test_a_node_is_cordoned_lost_and_back() -> None:
     assert kinds(reader.changed(4, "MODIFIED", node("node-1"))) == ["node.ready"]
     assert kinds(reader.changed(5, "DELETED", node("node-1"))) == ["node.gone"]
     assert kinds(reader.changed(6, "ADDED", node("node-3"))) == ["node.joined", "node.ready"]
+
+
+MACHINE = "aws:///eu-west-1a/i-0abc"
+
+
+def told_of_machine(happening: Any) -> dict[str, str]:
+    return {key: happening.data[key] for key in ("machine", "capacity_type", "zone") if key in happening.data}
+
+
+def test_a_node_names_its_machine_and_how_it_was_bought() -> None:
+    reader = NodeReader()
+    labels = {"eks.amazonaws.com/capacityType": "ON_DEMAND", "topology.kubernetes.io/zone": "eu-west-1b"}
+    (there,) = reader.listed(1, [node("node-1", labels=labels)], first=True)
+    assert told_of_machine(there) == {"machine": "", "capacity_type": "on-demand", "zone": "eu-west-1b"}
+    joined, ready = reader.changed(2, "ADDED", node("node-3", provider_id=MACHINE))
+    assert told_of_machine(joined) == {"machine": "i-0abc", "capacity_type": "", "zone": "eu-west-1a"}
+    assert told_of_machine(ready) == {}
+    spot = node("node-3", provider_id=MACHINE, labels={"karpenter.sh/capacity-type": "spot"})
+    (described,) = reader.changed(3, "MODIFIED", spot)
+    assert (described.kind, described.data["machine"]) == ("node.described", "i-0abc")
+    assert described.data["capacity_type"] == "spot", "its label came after it had joined"
+    assert reader.changed(4, "MODIFIED", copy.deepcopy(spot)) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ({"eks.amazonaws.com/capacityType": "SPOT"}, "spot"),
+        ({"node.kubernetes.io/lifecycle": "normal"}, "on-demand"),
+        ({"karpenter.sh/capacity-type": "reserved", "node.kubernetes.io/lifecycle": "spot"}, "reserved"),
+        ({"kubernetes.io/os": "linux"}, ""),
+    ],
+)
+def test_who_makes_nodes_has_words_of_its_own(labels: dict[str, str], said: str) -> None:
+    assert machine_of(node("n", labels=labels)).capacity_type == said
+
+
+@pytest.mark.parametrize("provider", ["", "gce://project/zone/name", "aws:///eu-west-1a/x/fargate-ip-10-0-0-1", "i-0"])
+def test_what_is_no_ec2_instance_is_no_machine(provider: str) -> None:
+    assert machine_of(node("n", provider_id=provider)) == Machine()
+
+
+def test_a_pod_names_its_deployment() -> None:
+    labels = {"app": "statements", "pod-template-hash": "7d4"}
+    mine = pod("statements-7d4-x", labels=labels)
+    mine["metadata"] |= {"namespace": "statements"}
+    mine["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": "statements-7d4", "controller": True}]
+    (happening,) = PodReader().listed(1, [mine], first=True)
+    assert (happening.data["namespace"], happening.data["workload"]) == ("statements", "statements")
+    mine["metadata"]["ownerReferences"] = [{"kind": "Job", "name": "check-7d4", "controller": True}]
+    assert workload_of(mine) == "check-7d4", "only a ReplicaSet's name ends with the template's hash"
+    mine["metadata"].pop("ownerReferences")
+    assert workload_of(mine) == ""
+
+
+def test_a_pod_without_a_place_is_told_by_receipt_with_the_schedulers_own_time() -> None:
+    reader = PodReader()
+    born: dict[str, Any] = {"metadata": {"name": "p", "uid": "u"}, "spec": {}, "status": {"phase": "Pending"}}
+    assert kinds(reader.changed(1, "ADDED", born)) == ["pod.created"]
+    refused = copy.deepcopy(born)
+    said = {"reason": "Unschedulable", "message": "0/2 nodes", "lastTransitionTime": "2025-01-01T00:00:07Z"}
+    refused["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", **said}]
+    (happening,) = reader.changed(2, "MODIFIED", refused)
+    assert (happening.kind, happening.t_ns, happening.data["reason"]) == ("pod.failing", 2, "Unschedulable")
+    assert happening.data["since"] == "2025-01-01T00:00:07Z"
 
 
 def test_warnings_are_told_and_the_rest_is_not() -> None:

@@ -44,6 +44,20 @@ def test_changes_are_recorded_by_receipt(watched: tuple[FakeKubernetes, Kubernet
     assert watcher.problem() is None
 
 
+def test_a_gate_watches_one_namespace_and_an_event_those_of_workers_too(
+    fake_and_client: tuple[FakeKubernetes, Any],
+) -> None:
+    fake, client = fake_and_client
+    fake.put("/api/v1/namespaces/statements/pods/s", pod("s"))
+    watcher = KubernetesWatcher(client, "payments", RealClock(), also=["statements", "payments"])
+    watcher.start()
+    wait_until(lambda: fake.watching("pods") == 2)
+    watcher.stop()
+    assert ("pod.present", "pod/s") in seen(watcher)
+    assert len(watcher._sources) == 7
+    assert len(KubernetesWatcher(client, "payments", RealClock())._sources) == 5, "a gate pays for none of it"
+
+
 def test_a_stream_that_breaks_is_taken_up_where_it_stopped(watched: tuple[FakeKubernetes, KubernetesWatcher]) -> None:
     fake, watcher = watched
     fake.cut_watches("pods")
@@ -82,7 +96,7 @@ def test_a_list_that_fails_does_not_start(
 ) -> None:
     fake, client = fake_and_client
     fake.lists_fail_with = 403
-    monkeypatch.setattr("shiftproof.adapters.kubernetes.watch.START_WITHIN_S", 0.3)
+    monkeypatch.setattr("shiftproof.adapters.kubernetes.streams.START_WITHIN_S", 0.3)
     with pytest.raises(MeasureError, match="403"):
         KubernetesWatcher(client, "payments", RealClock()).start()
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from shiftproof.adapters.aws import aws_errors
 from shiftproof.errors import SetupError
 from shiftproof.model.marks import RULES, TAG_RULE, TAG_SERVICE
 from shiftproof.model.platform import Service
@@ -25,20 +23,6 @@ class Found:
 
     rules: Mapping[str, str]
     groups: Mapping[str, str]
-
-
-@contextmanager
-def aws_errors(doing: str) -> Iterator[None]:
-    """Turn botocore's errors into SetupError that says what we were doing."""
-    try:
-        yield
-    except ClientError as error:
-        details = error.response.get("Error", {})
-        code = details.get("Code", "unknown")
-        hint = "renew the credentials" if "Expired" in code or "AccessDenied" in code else None
-        raise SetupError(f"AWS refused to {doing}: {code}: {details.get('Message', '')}", hint=hint) from error
-    except BotoCoreError as error:
-        raise SetupError(f"could not {doing}: {error}") from error
 
 
 def find(client: ElasticLoadBalancingv2Client, service: Service) -> Found:

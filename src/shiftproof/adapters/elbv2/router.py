@@ -6,11 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
-
-from shiftproof.adapters.elbv2.find import Found, aws_errors, find, tags
+from shiftproof.adapters.aws import aws_client, aws_errors
+from shiftproof.adapters.elbv2.find import Found, find, tags
 from shiftproof.errors import FaultError, SetupError
 from shiftproof.model.event import Side
 from shiftproof.model.marks import CUSTOMERS_RULE, RULES, TAG_WRITER, WRITER
@@ -30,16 +27,7 @@ CONTROLLER_TAGS = ("elbv2.k8s.aws/", "ingress.k8s.aws/")
 
 def connect(target: Target, service: Service) -> Elbv2Router:
     """A router with boto3's own credentials; the lab's API takes any. Calls nothing yet. Raises SetupError."""
-    own: dict[str, Any] = {}
-    if target.kind == "lab":
-        own = {"aws_access_key_id": "lab", "aws_secret_access_key": "lab"}
-    config = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3, "mode": "standard"})
-    try:
-        client: ElasticLoadBalancingv2Client = boto3.client(
-            "elbv2", region_name=target.region, endpoint_url=target.aws_endpoint, config=config, **own
-        )
-    except (BotoCoreError, ValueError) as error:
-        raise SetupError(f"no client for AWS's elbv2 API of target {target.name}: {error}") from error
+    client: ElasticLoadBalancingv2Client = aws_client("elbv2", target)
     return Elbv2Router(client, service)
 
 

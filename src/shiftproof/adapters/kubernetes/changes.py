@@ -1,7 +1,8 @@
 """Turns the objects that a watch brings into what happened. Pure: receipt times come in, happenings go out.
 
 Times are those of receipt on our own clock, because the API's own have a resolution of a second, and a pod's whole
-leaving is decided within one. On the lab a change is received 1-3 ms after the API server made it.
+leaving is decided within one. On the lab a change is received 1-3 ms after the API server made it. What the API says of
+when a pod was refused by the scheduler is told beside it, as `since`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from shiftproof.adapters.kubernetes.pods import condition, containers, is_ready, is_terminating, last_words, waiting
+from shiftproof.adapters.kubernetes.pods import (
+    condition,
+    containers,
+    is_ready,
+    is_terminating,
+    last_words,
+    waiting,
+    workload_of,
+)
 from shiftproof.model.history import Happening, Source
 
 Json = Mapping[str, Any]
@@ -28,11 +37,11 @@ class Reader(Protocol):
         ...
 
 
-def _happening(t_ns: int, kind: str, subject: str, detail: str = "", /, **data: object) -> Happening:
+def happening(t_ns: int, kind: str, subject: str, detail: str = "", /, **data: object) -> Happening:
     return Happening(t_ns, Source.KUBERNETES, kind, subject, detail, data)
 
 
-class _Remembering:
+class Remembering:
     """Keeps the last object by uid, so that each change is told against what was known."""
 
     def __init__(self) -> None:
@@ -81,6 +90,9 @@ class _Pod:
     terminating: bool
     running: frozenset[str]  # container ids
     failing: tuple[str, str]
+    namespace: str = ""
+    workload: str = ""
+    since: str = ""  # of an unscheduled one: the scheduler's own time, to the second
 
     @classmethod
     def of(cls, pod: Json) -> _Pod:
@@ -90,10 +102,11 @@ class _Pod:
             for container in status.get("containerStatuses") or ()
             if "running" in container.get("state", {})
         )
-        failing = waiting(pod)
+        failing, since = waiting(pod), ""
         scheduled = condition(pod, "PodScheduled")
         if scheduled.get("status") == "False":
             failing = (str(scheduled.get("reason", "Unschedulable")), str(scheduled.get("message", "")))
+            since = str(scheduled.get("lastTransitionTime") or "")
         elif not failing[0] and status.get("phase") == "Failed" and not is_terminating(pod):
             failing = (str(status.get("reason", "Failed")), str(status.get("message", "")))
         return cls(
@@ -104,13 +117,16 @@ class _Pod:
             terminating=is_terminating(pod),
             running=running,
             failing=failing,
+            namespace=str(pod["metadata"].get("namespace", "")),
+            workload=workload_of(pod),
+            since=since,
         )
 
 
 _NO_POD = _Pod("", "", "", ready=False, terminating=False, running=frozenset(), failing=("", ""))
 
 
-class PodReader(_Remembering):
+class PodReader(Remembering):
     """pod.present, created, scheduled, started, stopped, ready, not-ready, terminating, failing, gone."""
 
     def __init__(self) -> None:
@@ -136,7 +152,7 @@ class PodReader(_Remembering):
         if now.running - was.running:
             yield self._say(t_ns, now, "pod.started")
         if now.failing[0] and now.failing != was.failing:
-            yield self._say(t_ns, now, "pod.failing", now.failing[1], reason=now.failing[0], message=now.failing[1])
+            yield self._failing(t_ns, now)
         if now.ready and not was.ready:
             yield self._say(t_ns, now, "pod.ready")
         elif was.ready and not now.ready and not now.terminating:  # a pod that is told to go ceases to be ready
@@ -174,9 +190,15 @@ class PodReader(_Remembering):
         pod = _Pod.of(thing)
         yield self._say(t_ns, replace(pod, ip=pod.ip or self._addresses.pop(pod.name, "")), "pod.gone")
 
+    def _failing(self, t_ns: int, pod: _Pod) -> Happening:
+        reason, message = pod.failing
+        since = {"since": pod.since} if pod.since else {}
+        return self._say(t_ns, pod, "pod.failing", message, reason=reason, message=message, **since)
+
     @staticmethod
     def _say(t_ns: int, pod: _Pod, kind: str, detail: str = "", **data: object) -> Happening:
-        return _happening(t_ns, kind, f"pod/{pod.name}", detail, ip=pod.ip, node=pod.node, pod=pod.name, **data)
+        known = {"ip": pod.ip, "node": pod.node, "pod": pod.name, "namespace": pod.namespace, "workload": pod.workload}
+        return happening(t_ns, kind, f"pod/{pod.name}", detail, **known, **data)
 
 
 def _has_pre_stop(pod: Json) -> bool:
@@ -196,7 +218,7 @@ def _ended_id(container: Json) -> str:
     return str(ended.get("containerID", "")) if ended is not None else ""
 
 
-class EndpointReader(_Remembering):
+class EndpointReader(Remembering):
     """endpoint.present, added (traffic may come), terminating, not-serving, removed; by address and slice."""
 
     def _present(self, t_ns: int, thing: Json) -> Iterator[Happening]:
@@ -227,7 +249,7 @@ class EndpointReader(_Remembering):
     def _say(t_ns: int, piece: Json, ip: str, endpoint: Json, kind: str) -> Happening:
         service = piece["metadata"].get("labels", {}).get("kubernetes.io/service-name", "")
         pod = (endpoint.get("targetRef") or {}).get("name", "")
-        return _happening(
+        return happening(
             t_ns,
             kind,
             f"pod/{pod}" if pod else f"endpoint/{ip}",
@@ -253,38 +275,6 @@ def _conditions(endpoint: Json | None) -> dict[str, bool]:
     return {"ready": ready, "serving": bool(said.get("serving", ready)), "terminating": bool(said.get("terminating"))}
 
 
-class NodeReader(_Remembering):
-    """node.present, joined, ready, not-ready, cordoned, uncordoned, gone."""
-
-    def _present(self, t_ns: int, thing: Json) -> Iterator[Happening]:
-        yield self._say(t_ns, thing, "node.present", ready=is_ready(thing), cordoned=_cordoned(thing))
-
-    def _told(self, t_ns: int, old: Json | None, new: Json) -> Iterator[Happening]:
-        if old is None:
-            yield self._say(t_ns, new, "node.joined")
-        was_ready, was_cordoned = (is_ready(old), _cordoned(old)) if old is not None else (False, False)
-        if is_ready(new) != was_ready:
-            said = condition(new, "Ready")
-            detail = str(said.get("message", "")) if not is_ready(new) else ""
-            kind = "node.ready" if is_ready(new) else "node.not-ready"
-            yield self._say(t_ns, new, kind, detail, reason=str(said.get("reason", "")))
-        if _cordoned(new) != was_cordoned:
-            yield self._say(t_ns, new, "node.cordoned" if _cordoned(new) else "node.uncordoned")
-
-    def _gone(self, t_ns: int, thing: Json) -> Iterator[Happening]:
-        yield self._say(t_ns, thing, "node.gone")
-
-    @staticmethod
-    def _say(t_ns: int, node: Json, kind: str, detail: str = "", **data: object) -> Happening:
-        name = str(node["metadata"]["name"])
-        addresses = {found["type"]: found["address"] for found in node.get("status", {}).get("addresses") or ()}
-        return _happening(t_ns, kind, f"node/{name}", detail, node=name, ip=addresses.get("InternalIP", ""), **data)
-
-
-def _cordoned(node: Json) -> bool:
-    return bool(node.get("spec", {}).get("unschedulable"))
-
-
 class WarningReader:
     """event.warning: what components complain of. Those from before the watch started are not ours to tell."""
 
@@ -300,4 +290,4 @@ class WarningReader:
         count = (thing.get("series") or {}).get("count") or thing.get("count") or 1
         message = str(thing.get("message", ""))
         reason = str(thing.get("reason", ""))
-        return [_happening(t_ns, "event.warning", subject, message, reason=reason, message=message, count=count)]
+        return [happening(t_ns, "event.warning", subject, message, reason=reason, message=message, count=count)]

@@ -1,8 +1,13 @@
-"""Which nodes keep a service's pods from serving: what is theirs must not be blamed on the service. Pure."""
+"""What a node's object says: of its machine, and which nodes keep a service's pods from serving. Pure.
+
+What is a node's doing must not be blamed on the service.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +17,51 @@ Json = Mapping[str, Any]
 
 JUST_BACK_S = 30.0
 """A node that became ready less long ago is still making sandboxes and starting what it carried."""
+
+_EC2_ID = re.compile(r"aws:///([^/]*)/(i-[0-9a-z]+)")
+_CAPACITY_LABELS = (
+    "karpenter.sh/capacity-type",
+    "eks.amazonaws.com/capacityType",
+    "node.kubernetes.io/lifecycle",
+)
+"""Where who makes nodes says how they were bought, in this order: Karpenter, EKS node groups, others by custom."""
+SPOT = "spot"
+_CAPACITY_WORDS = {"normal": "on-demand", "ondemand": "on-demand", "ec2spot": SPOT}
+_NODE_POOL, _NODE_GROUP = "karpenter.sh/nodepool", "eks.amazonaws.com/nodegroup"
+_ZONE_LABELS = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a node stands on. id: of its EC2 instance. capacity_type: spot, on-demand, or the label's own word.
+
+    Each is "" while nobody has said so: labels may come after the node has joined.
+    """
+
+    id: str = ""
+    capacity_type: str = ""
+    zone: str = ""
+
+
+def machine_of(node: Json) -> Machine:
+    """From its providerID (aws:///ZONE/INSTANCE) and its labels, whoever wrote them."""
+    labels: Mapping[str, str] = node["metadata"].get("labels") or {}
+    found = _EC2_ID.fullmatch(str(node.get("spec", {}).get("providerID") or ""))
+    zone, instance = found.groups() if found else ("", "")
+    said = next((labels[key] for key in _CAPACITY_LABELS if labels.get(key)), "")
+    word = said.lower().replace("_", "-")
+    labelled = next((labels[key] for key in _ZONE_LABELS if labels.get(key)), "")
+    return Machine(instance, _CAPACITY_WORDS.get(word, word), labelled or zone)
+
+
+def is_autoscaled(node: Json) -> bool:
+    """Whether autoscaling brought it: it is of one of Karpenter's pools, or a machine that no fixed group claims.
+
+    Labels may come after the node has joined, so a machine without any is taken for one of these. Whether the size of
+    an EKS node group is fixed is not said on its nodes; they are the base, and too many of them show by their pods.
+    """
+    labels = node["metadata"].get("labels") or {}
+    return bool(labels.get(_NODE_POOL)) or (bool(machine_of(node).id) and not labels.get(_NODE_GROUP))
 
 
 def not_serving(pods: Iterable[Json]) -> list[Json]:

@@ -34,7 +34,16 @@ _REPLACEABLE = frozenset({"ConfigMap", "Secret", "Service", "Ingress", "Job", "P
 
 #: Kinds whose deletion takes with it what a recorded object does not hold.
 IRREPLACEABLE = frozenset(
-    {"Namespace", "Node", "PersistentVolume", "PersistentVolumeClaim", "CustomResourceDefinition", "APIService"}
+    {
+        "Namespace",
+        "Node",
+        "NodePool",
+        "NodeClaim",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "CustomResourceDefinition",
+        "APIService",
+    }
 )
 
 _KEPT_METADATA = ("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences")

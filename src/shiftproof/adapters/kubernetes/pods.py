@@ -27,6 +27,16 @@ def name_of(pod: Json) -> str:
     return str(pod["metadata"]["name"])
 
 
+def workload_of(pod: Json) -> str:
+    """The name of what it is one of: its Deployment (its ReplicaSet's name, less the template's hash), or its owner."""
+    metadata = pod["metadata"]
+    owner = next((one for one in metadata.get("ownerReferences") or () if one.get("controller")), None)
+    if owner is None:
+        return ""
+    name, template = str(owner["name"]), (metadata.get("labels") or {}).get("pod-template-hash")
+    return name.removesuffix(f"-{template}") if owner.get("kind") == "ReplicaSet" and template else name
+
+
 def is_terminating(pod: Json) -> bool:
     return "deletionTimestamp" in pod["metadata"]
 
