@@ -23,6 +23,8 @@ def _tidy() -> Iterator[None]:
 def test_the_door_shows_what_it_should() -> None:
     assert sorted(shiftproof.judge.__all__) == [
         "Case",
+        "EventCase",
+        "EventJudge",
         "Judge",
         "LiveJudge",
         "OutageSpan",
@@ -32,9 +34,13 @@ def test_the_door_shows_what_it_should() -> None:
         "SideColumns",
         "claim",
         "claim_names",
+        "event_claim",
+        "event_claim_names",
         "find_outages",
         "forget_claim",
+        "forget_event_claim",
         "judge_all",
+        "judge_event",
         "make_case",
         "outages_of",
         "pair_up",

@@ -23,7 +23,7 @@ Sources
 - C. Clopper, E. Pearson, Biometrika 26 (1934): the exact binomial bound.
 """
 
-from shiftproof.judge.sequential.betting import mean_above, mean_below, seconds_to_show_below
+from shiftproof.judge.sequential.betting import mean_above, mean_below, mean_log_e, seconds_to_show_below, tails_log_e
 from shiftproof.judge.sequential.bounds import (
     binomial_at_least,
     binomial_at_most,
@@ -59,10 +59,12 @@ __all__ = [
     "mcnemar_stopping",
     "mean_above",
     "mean_below",
+    "mean_log_e",
     "rate_log_e",
     "rate_test",
     "ruled_out_rate",
     "samples_to_rule_out",
     "seconds_to_show_below",
     "split_alpha",
+    "tails_log_e",
 ]
