@@ -11,6 +11,7 @@ from fakes.kubernetes_api import FakeKubernetes, node, pod
 from shiftproof.chaos import nodes
 from shiftproof.chaos.nodes import drain_one, lose_one, pick_node
 from shiftproof.chaos.scene import Scene
+from shiftproof.chaos.undo import undo_kind
 from shiftproof.errors import FaultError, UndoError
 from shiftproof.lab.control import LabControl
 
@@ -107,11 +108,11 @@ def test_uncordoning_undoes_this_runs_cordons_and_no_others(fake_and_scene: tupl
     goes_at_once(fake)
     drain_one(scene, 5)
     fake.put("/api/v1/nodes/node-3", node("node-3", cordoned=True))
-    assert list(nodes._undo(scene, nodes.CORDON)) == ["node/node-1"]
+    assert list(undo_kind(scene, nodes.CORDON)) == ["node/node-1"]
     assert not cordoned(fake, "node-1")
     assert cordoned(fake, "node-3"), "an operator's cordon is not ours to take away"
     assert scene.journal.pending() == ()
-    assert nodes._undo(scene, nodes.CORDON) == {}, "a second time there is nothing to do"
+    assert undo_kind(scene, nodes.CORDON) == {}, "a second time there is nothing to do"
 
 
 def test_an_undo_that_fails_stays_on_disk(fake_and_scene: tuple[FakeKubernetes, Scene]) -> None:
@@ -121,7 +122,7 @@ def test_an_undo_that_fails_stays_on_disk(fake_and_scene: tuple[FakeKubernetes, 
     drain_one(scene, 5)
     scene.journal.record(kind=nodes.POWER, subject="node/node-1", undo={"target": "lab", "node": "node-1"}, lease_s=1)
     with pytest.raises(UndoError, match="could not be given its power back"):
-        nodes._undo(scene, nodes.POWER)  # there is no lab in this test
+        undo_kind(scene, nodes.POWER)  # there is no lab in this test
     assert [entry.kind for entry in scene.journal.pending()] == [nodes.CORDON, nodes.POWER]
 
 

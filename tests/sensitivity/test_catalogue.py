@@ -43,6 +43,17 @@ def test_all_files_of_the_catalogue_can_be_read(copy: Path) -> None:
     assert len({defect.id for defect in found}) == len(found) >= 2
 
 
+def test_those_for_load_events_are_left_out_with_a_word(copy: Path) -> None:
+    said: list[str] = []
+    found = find_defects("*no*", Path("infra"), "payments", said.append)
+    assert "no-graceful-shutdown" in {defect.id for defect in found}
+    assert "nodes-join-late" not in {defect.id for defect in found}
+    assert "left out: experiments/defects/nodes-join-late.yaml is for `rehearse payday`, not for a gate" in said
+    with pytest.raises(UserError, match="one for a gate") as none:
+        find_defects("hpa-*", Path("infra"), "payments")
+    assert "rehearse payday" in none.value.one_line()
+
+
 def test_a_pattern_that_names_none_says_where_it_looked(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["sensitivity", "--defects", "nope*"]) == 3
     said = capsys.readouterr().err

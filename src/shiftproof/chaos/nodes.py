@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from shiftproof.adapters.kubernetes import paths
 from shiftproof.adapters.kubernetes.pods import is_ready, name_of
 from shiftproof.chaos.eviction import evict_all
 from shiftproof.chaos.scene import Report, Scene, confirmed, scene, wait_for
-from shiftproof.chaos.undo import restore_node_power, uncordon
+from shiftproof.chaos.undo import undo_kind
 from shiftproof.errors import FaultError, RefusedError
 from shiftproof.lab.control import LabControl
 
@@ -34,7 +35,7 @@ def drain_node(deadline_s: float = 60) -> Report:
 
 def uncordon_node() -> Report:
     """Let the nodes that this run cordoned be scheduled on again. Does nothing when there is none."""
-    return {"ended": _undo(scene(), CORDON)}
+    return {"ended": undo_kind(scene(), CORDON)}
 
 
 def lose_node(for_s: float = 30) -> Report:
@@ -47,7 +48,7 @@ def lose_node(for_s: float = 30) -> Report:
 
 def restore_node() -> Report:
     """Give the nodes whose power this run cut their power back. Does nothing when there is none."""
-    return {"ended": _undo(scene(), POWER)}
+    return {"ended": undo_kind(scene(), POWER)}
 
 
 def drain_one(at: Scene, deadline_s: float) -> Report:
@@ -73,22 +74,30 @@ def lose_one(at: Scene, lab: LabControl, for_s: float) -> Report:
     at.may_break()
     if at.target.kind != "lab":
         raise RefusedError(f"a node's power can be cut in the lab only, not on {at.target.name}")
-    node = pick_node(at)
-    pods = [pod for pod in at.serving_pods() if pod["spec"].get("nodeName") == node]
-    doors = [(str(pod["status"]["podIP"]), _port(pod)) for pod in pods]
+    return cut_power(at, lab, [pick_node(at)], for_s)
+
+
+def cut_power(at: Scene, lab: LabControl, nodes: Sequence[str], for_s: float) -> Report:
+    """Of all `nodes`, one right after the other; each comes back by itself. See lose_node for what is raised."""
+    pods = [pod for pod in at.serving_pods() if pod["spec"].get("nodeName") in nodes]
+    doors = {(str(pod["status"]["podIP"]), _port(pod)): str(pod["spec"]["nodeName"]) for pod in pods}
     silent = [door for door in doors if not _answers(door)]
     if silent:
         raise FaultError(
-            f"{silent[0][0]} on {node} did not answer before its power was cut: its silence proves nothing"
+            f"{silent[0][0]} on {doors[silent[0]]} did not answer before its power was cut: its silence proves nothing"
         )
-    at.journal.record(kind=POWER, subject=f"node/{node}", undo={"target": at.target.name, "node": node}, lease_s=for_s)
-    began_ns = time.monotonic_ns()
-    lab.power_off(node, for_s)
+    begun: dict[str, int] = {}
+    for node in nodes:
+        undo = {"target": at.target.name, "node": node}
+        at.journal.record(kind=POWER, subject=f"node/{node}", undo=undo, lease_s=for_s)
+        began_ns = time.monotonic_ns()
+        lab.power_off(node, for_s)
+        mine = [f"pod/{name_of(pod)}" for pod in pods if pod["spec"]["nodeName"] == node]
+        begun |= dict.fromkeys([f"node/{node}", *mine], began_ns)
     if not wait_for(lambda: not any(_answers(door) for door in doors), CUT_SEEN_WITHIN_S):
-        raise FaultError(f"the power of {node} was cut, and a pod on it still answers")
-    victims = [f"node/{node}", *(f"pod/{name_of(pod)}" for pod in pods)]
-    begun = dict.fromkeys(victims, began_ns)
-    return confirmed(begun, node=node, silent_after_s=_seconds_since(began_ns), lease_s=for_s)
+        raise FaultError(f"the power of {', '.join(nodes)} was cut, and a pod there still answers")
+    silent_s = _seconds_since(min(begun.values()))
+    return confirmed(begun, node=", ".join(nodes), silent_after_s=silent_s, lease_s=for_s)
 
 
 def pick_node(at: Scene) -> str:
@@ -97,7 +106,7 @@ def pick_node(at: Scene) -> str:
     Raises FaultError when that would hurt more nodes at once than the target allows, or leave none to go to.
     """
     nodes = {name_of(node): node for node in at.api.items(paths.NODES)}
-    hurt = sorted(name for name, node in nodes.items() if not _whole(node))
+    hurt = sorted(name for name, node in nodes.items() if not whole(node))
     if len(hurt) >= at.target.max_nodes_hurt:
         raise FaultError(
             f"{', '.join(hurt)} cannot be scheduled on already, and {at.target.name} allows "
@@ -111,23 +120,8 @@ def pick_node(at: Scene) -> str:
     return str(at.random.choice(sorted(carrying)))
 
 
-def _whole(node: Json) -> bool:
+def whole(node: Json) -> bool:
     return is_ready(node) and not node.get("spec", {}).get("unschedulable")
-
-
-def _undo(at: Scene, kind: str) -> dict[str, int]:
-    """Undo this run's entries of `kind`, newest first, each marked as done once its handler has seen it undone.
-
-    Returns when each ended, by its subject.
-    """
-    handler = {CORDON: uncordon, POWER: restore_node_power}[kind]
-    entries = [entry for entry in at.journal.pending() if entry.kind == kind and entry.run_id == at.run_id]
-    ended: dict[str, int] = {}
-    for entry in reversed(entries):
-        handler(entry.undo)
-        at.journal.done(entry.id)
-        ended[entry.subject] = time.monotonic_ns()
-    return ended
 
 
 def _seconds_since(began_ns: int) -> float:

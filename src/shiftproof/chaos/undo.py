@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
+from shiftproof.adapters.embedded_lab import undo_boot_delay, undo_part
 from shiftproof.adapters.kubernetes import Api, KubernetesError, connect, paths
 from shiftproof.adapters.targets import load_target
 from shiftproof.errors import LabError, UndoError
 from shiftproof.lab.control import LabControl
+
+if TYPE_CHECKING:
+    from shiftproof.chaos.scene import Scene
+
+
+def undo_kind(at: Scene, kind: str) -> dict[str, int]:
+    """Undo this run's entries of `kind`, newest first, each marked as done once its handler has seen it undone.
+
+    Returns when each ended, by its subject, in ns of CLOCK_MONOTONIC. Raises UndoError; what is left stays on disk.
+    """
+    handler = HANDLERS[kind]
+    entries = [entry for entry in at.journal.pending() if entry.kind == kind and entry.run_id == at.run_id]
+    ended: dict[str, int] = {}
+    for entry in reversed(entries):
+        handler(entry.undo)
+        at.journal.done(entry.id)
+        ended[entry.subject] = time.monotonic_ns()
+    return ended
 
 
 def restore_node_power(payload: Mapping[str, Any]) -> None:
@@ -34,3 +54,12 @@ def uncordon(payload: Mapping[str, Any]) -> None:
         raise UndoError(f"{payload['node']} could not be uncordoned: {error}", hint=error.hint) from error
     if held.get("spec", {}).get("unschedulable"):
         raise UndoError(f"{payload['node']} is still cordoned")
+
+
+HANDLERS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
+    "node-cordon": uncordon,
+    "node-power": restore_node_power,
+    "boot-delay": undo_boot_delay,
+    "part": undo_part,
+}
+"""By the kind that an action records: the same ones as in gate.undo, which `recover` uses."""

@@ -19,10 +19,12 @@ SUFFIXES = (".yaml", ".yml")
 def find_defects(
     pattern: str, infra_dir: Path, service: str, note: Callable[[str], None] = lambda _: None
 ) -> tuple[KnownDefect, ...]:
-    """Those of this service, by name. A pattern without a slash is one of names in experiments/defects.
+    """Those of this service that a gate must catch, by name.
 
-    note: told what is left out because it is of another service. Raises UserError, naming the folder, when there is
-    none; ConfigError with file and line for a bad file, or one of a service that the platform does not have.
+    pattern: without a slash it is one of names in experiments/defects.
+    note: told what is left out because it is of another service or for a load event. Raises UserError, naming the
+    folder, when there is none; ConfigError with file and line for a bad file, or one of a service that the platform
+    does not have.
     """
     files = _files(pattern, experiments_dir(infra_dir) / DEFECTS_FOLDER)
     services = [one.name for one in read_platform(infra_dir).services]
@@ -38,14 +40,19 @@ def find_defects(
             steps=len(defect.plant),
         )
         for file, defect in read
-        if defect.service == service
+        if defect.service == service and defect.event is None
     )
+    if not found and all(defect.event is not None for _, defect in read):
+        runs = ", ".join(sorted({defect.run for _, defect in read}))
+        raise UserError(f"no defect that {pattern!r} names is one for a gate", hint=f"they are for: {runs}")
     if not found:
         others = ", ".join(sorted({defect.service for _, defect in read}))
         raise UserError(f"no defect that {pattern!r} names is of {service}", hint=f"they are of: {others}")
     for file, defect in read:
         if defect.service != service:
             note(f"left out: {file} is of {defect.service}, not of {service}")
+        elif defect.event is not None:
+            note(f"left out: {file} is for `{defect.run}`, not for a gate")
     return found
 
 

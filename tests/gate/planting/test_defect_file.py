@@ -12,8 +12,10 @@ from shiftproof.errors import ConfigError, RefusedError
 from shiftproof.gate.config import read_platform
 from shiftproof.gate.planting import planted, read_defect
 from shiftproof.gate.request import Request, check_request
+from shiftproof.judge import EventCase, event_claim, forget_event_claim
 from shiftproof.lab.setup.paths import project_root
 from shiftproof.model.platform import Target
+from shiftproof.model.verdict import Finding
 from shiftproof.safety.journal import Journal
 
 OWN = sorted((project_root() / "experiments/defects").glob("*.yaml"))
@@ -24,6 +26,64 @@ def test_the_projects_own_defects_are_sound(file: Path) -> None:
     defect = read_defect(file)
     assert defect.id == file.stem
     assert defect.service == "payments"
+
+
+def test_those_for_load_events_expect_one_of_its_claims() -> None:
+    events = {file.stem: read_defect(file) for file in OWN if read_defect(file).event is not None}
+    assert {name: (defect.event, defect.expect.claim) for name, defect in events.items()} == {
+        "autoscaler-paused": ("payday", "time-to-capacity"),
+        "hpa-without-request": ("payday", "time-to-capacity"),
+        "hpa-metric-blind": ("payday", "time-to-capacity"),
+        "hpa-flaps": ("payday", "stability"),
+        "nodes-join-late": ("payday", "time-to-capacity"),
+        "spot-without-drain": ("payday", "spot"),
+    }
+
+
+def _with_run(tmp_path: Path, run: str, claim: str) -> Path:
+    file = defect_file(tmp_path, "  - nodes: {boot_s: 220}")
+    text = file.read_text().replace("plant:", f"run: {run}\nplant:").replace("claim: outage", f"claim: {claim}")
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("run", "claim", "line", "said"),
+    [
+        ("rehearse payday", "outage", 8, "nobody judges 'outage'"),
+        ("gate", "time-to-capacity", 8, "nobody judges 'time-to-capacity'"),
+        ("rehearse Payday", "stability", 5, "run"),
+        ("payday", "stability", 5, "run"),
+    ],
+)
+def test_a_run_has_claims_of_its_own(tmp_path: Path, run: str, claim: str, line: int, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as wrong:
+        read_defect(_with_run(tmp_path, run, claim))
+    assert wrong.value.line == line
+
+
+def test_a_claim_of_a_teams_own_may_be_expected_of_a_load_event(tmp_path: Path) -> None:
+    @event_claim("ready-before-nine")
+    def judge(_: EventCase) -> list[Finding]:
+        return []
+
+    try:
+        assert read_defect(_with_run(tmp_path, "rehearse payday", "ready-before-nine")).event == "payday"
+        with pytest.raises(ConfigError, match="nobody judges 'ready-before-nine'"):
+            read_defect(_with_run(tmp_path, "gate", "ready-before-nine"))
+    finally:
+        forget_event_claim("ready-before-nine")
+
+
+def test_one_of_a_load_event_is_refused_by_a_gate_which_would_miss_it(tmp_path: Path) -> None:
+    file = _with_run(tmp_path, "rehearse payday", "stability")
+    infra = project_root() / "infra"
+    with pytest.raises(ConfigError, match="is caught by `rehearse payday`; `gate` would miss it") as refused:
+        check_request(Request(service="payments", to_pct=25, infra_dir=infra, defect=file))
+    assert refused.value.line == 5
+    assert read_defect(file, run="rehearse payday").event == "payday"
+    with pytest.raises(ConfigError, match="`rehearse payday` would miss it"):
+        read_defect(defect_file(tmp_path, "  - delete: {kind: Secret, name: x}"), run="rehearse payday")
 
 
 def test_there_are_own_defects() -> None:
@@ -69,7 +129,7 @@ def test_there_are_own_defects() -> None:
         ("  - router: {weights_s: -1}", 6, "greater than or equal to 0"),
         ("  - {sql: 'DROP TABLE x'}", 6, "sql needs undo beside it"),
         ("  - {router: {weights_s: 1}, undo: x}", 6, "undo is only for sql"),
-        ("  - {}", 6, "exactly one of patch, create, delete, router, legacy, sql, network; this one has none"),
+        ("  - {}", 6, "exactly one of patch, create, delete, router, legacy, sql, network, nodes, queue; this one"),
         ("  - {delete: {kind: A, name: x}, router: {weights_s: 1}}", 6, "this one has delete and router"),
         ("  - explode: everything", 6, "plant[0].explode is not a key that is known here"),
         ("  - {delete: {kind: A, name: x}, when: Roll Back}", 6, "string should match pattern"),
@@ -88,6 +148,10 @@ def test_there_are_own_defects() -> None:
         ("  - legacy: {process: restart}", 6, "process: stop is all that can be done to it"),
         ("  - router: {weight_s: 5}", 6, "has no weight_s: it has weights_s, registration_s, deregistration_s"),
         ("  - legacy: {env: {A-B: x}}", 6, "string should match pattern"),
+        ("  - nodes: {boot_s: 0}", 6, "greater than 0"),
+        ("  - nodes: {boot_s: 601}", 6, "less than or equal to 600"),
+        ("  - queue: {name: notices, delay_s: 901}", 6, "less than or equal to 900"),
+        ("  - queue: {name: a/b, delay_s: 1}", 6, "string should match pattern"),
         ("  - network: {}", 6, "say exactly one of deny, drop_idle, delay"),
         ("  - network: {deny: {from: legacy}}", 6, "plant[0].network.deny.to is missing"),
         ("  - network: {deny: {from: legacy, to: databas}}", 6, "the lab has no 'databas': there are legacy, cluster"),

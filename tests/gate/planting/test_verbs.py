@@ -1,4 +1,4 @@
-"""legacy and network against a made-up lab: order, what is recorded before, and what an undo restores."""
+"""legacy, network, nodes and queue against a made-up lab: order, what is recorded before, and what an undo restores."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
-from shiftproof.adapters import embedded_lab
-from shiftproof.adapters.embedded_lab import undo_legacy, undo_network
+from shiftproof.adapters import embedded_lab, sqs
+from shiftproof.adapters.embedded_lab import undo_boot_delay, undo_legacy, undo_network
 from shiftproof.adapters.kubernetes.objects import Objects
-from shiftproof.errors import ConfigError, FaultError, LabError, UndoError
+from shiftproof.adapters.sqs import QueueDelay, undo_queue
+from shiftproof.errors import ConfigError, FaultError, LabError, SetupError, UndoError
 from shiftproof.gate.config import read_platform, service
 from shiftproof.gate.planting import Planting, read_defect
 from shiftproof.gate.planting.planting import NOT_KNOWN
@@ -42,6 +44,7 @@ class FakeLab:
         self.changed: list[tuple[str, int]] = []
         self.can_delay = False
         self.dropped = 0
+        self.boot_s = 40.0
 
     def legacy_state(self) -> dict[str, dict[str, Any]]:
         return {host: {"running": one["running"], "env": dict(one["env"])} for host, one in self.state.items()}
@@ -65,6 +68,13 @@ class FakeLab:
     def remove_network(self, fault_id: str) -> None:
         if "network" not in self.deaf:
             self.network.pop(fault_id, None)
+
+    def set_boot_delay(self, seconds: float, for_s: float) -> float:
+        """As the lab does: what it was is returned, and after `for_s` the ordinary one holds again."""
+        assert [entry.kind for entry in self._journal.pending()] == ["boot-delay"], "it is journalled first"
+        assert for_s > 0, "and ends by itself"
+        former_s, self.boot_s = self.boot_s, self.boot_s if "boot" in self.deaf else seconds
+        return former_s
 
     def status(self) -> Mapping[str, Any]:
         return {"network": [{"id": fault_id, "dropped": self.dropped} for fault_id in self.network]}
@@ -92,7 +102,13 @@ def plant(tmp_path: Path, journal: Journal, lab: FakeLab) -> Any:
         )
         control = cast("LabControl", lab)
         site = Site(TARGET, "payments", "payments", journal, cast("Objects", None), control, of=of)
-        return Planting(read_defect(file), site, undo={"legacy": undo_legacy, "network": undo_network})
+        undo = {
+            "legacy": undo_legacy,
+            "network": undo_network,
+            "boot-delay": undo_boot_delay,
+            "queue": undo_queue,
+        }
+        return Planting(read_defect(file), site, undo=undo)
 
     return make
 
@@ -233,3 +249,81 @@ def test_a_silence_longer_than_our_pause_is_noted(plant: Any, lab: FakeLab, afte
     assert payments.load.quiet_s == 6
     assert len(planting.notes) == notes
     assert not notes or "after_s 6 is not below quiet_s 6" in planting.notes[0]
+
+
+def test_machines_boot_slowly_and_then_as_before(plant: Any, lab: FakeLab, journal: Journal) -> None:
+    planting = plant("  - nodes: {boot_s: 220}")
+    planting.begin()
+    assert lab.boot_s == 220
+    planting.unplant()
+    assert lab.boot_s == TARGET.events.node_boot_s
+    assert journal.pending() == ()
+
+
+def test_a_boot_that_is_no_slower_is_no_defect(plant: Any, lab: FakeLab, journal: Journal) -> None:
+    with pytest.raises(ConfigError, match="40 s to boot as it is"):
+        plant("  - nodes: {boot_s: 40}").begin()
+    assert journal.pending() == ()
+    lab.deaf = {"boot"}
+    with pytest.raises(FaultError, match="take 40 s to boot, not 220 s"):
+        plant("  - nodes: {boot_s: 220}").begin()
+
+
+class FakeSqs:
+    """One queue; `deaf`: it keeps its delay."""
+
+    def __init__(self) -> None:
+        self.delay_s, self.deaf = "3", False
+
+    def get_queue_url(self, **asked: str) -> dict[str, str]:
+        if asked["QueueName"] != "notices":
+            raise ClientError({"Error": {"Code": "QueueDoesNotExist", "Message": "not there"}}, "GetQueueUrl")
+        return {"QueueUrl": "http://q/notices"}
+
+    def get_queue_attributes(self, **asked: Any) -> dict[str, Any]:
+        return {"Attributes": dict.fromkeys(asked["AttributeNames"], self.delay_s)}
+
+    def set_queue_attributes(self, **asked: Any) -> None:
+        self.delay_s = self.delay_s if self.deaf else asked["Attributes"]["DelaySeconds"]
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
+    made = FakeSqs()
+
+    def delay(target: Target, name: str) -> QueueDelay:
+        return QueueDelay(made, name)
+
+    monkeypatch.setattr(sqs, "queue_delay", delay)
+    monkeypatch.setattr("shiftproof.gate.planting.verbs.queue.queue_delay", delay)
+    return made
+
+
+def test_messages_come_late_and_then_as_before(plant: Any, queue: FakeSqs, journal: Journal) -> None:
+    planting = plant("  - queue: {name: notices, delay_s: 900}")
+    planting.begin()
+    assert queue.delay_s == "900"
+    (entry,) = journal.pending()
+    assert (entry.subject, entry.undo["delay_s"]) == ("queue/notices", 3)
+    planting.unplant()
+    assert queue.delay_s == "3"
+    assert journal.pending() == ()
+
+
+def test_a_queue_that_is_not_changed_is_no_defect(plant: Any, queue: FakeSqs) -> None:
+    with pytest.raises(ConfigError, match="delays by 3 s already"):
+        plant("  - queue: {name: notices, delay_s: 3}").begin()
+    with pytest.raises(SetupError, match="queue nowhere"):
+        plant("  - queue: {name: nowhere, delay_s: 9}").begin()
+    queue.deaf = True
+    with pytest.raises(FaultError, match="delays by 3 s, so no defect"):
+        plant("  - queue: {name: notices, delay_s: 9}").begin()
+
+
+def test_a_queue_that_keeps_its_delay_is_not_undone(plant: Any, queue: FakeSqs, journal: Journal) -> None:
+    planting = plant("  - queue: {name: notices, delay_s: 900}")
+    planting.begin()
+    queue.deaf = True
+    with pytest.raises(UndoError, match="still delays by 900 s, not by 3 s"):
+        planting.unplant()
+    assert [entry.kind for entry in journal.pending()] == ["queue"]

@@ -14,15 +14,25 @@ PREFLIGHT = "preflight"
 """What its checks claim together; no judge has it."""
 
 
-def read_defect(path: Path, services: Collection[str] | None = None, of: str | None = None) -> Defect:
+def read_defect(
+    path: Path, services: Collection[str] | None = None, of: str | None = None, run: str | None = None
+) -> Defect:
     """Raises ConfigError with file and line, for the first thing that is wrong.
 
-    services: those of the platform, if its service must be one of them. of: the only one that it may be of.
+    services: those of the platform, if its service must be one of them. of: the only one that it may be of. run: what
+    it is to be planted in ("gate", "rehearse payday"); one of another run is refused, since it would be missed there.
     """
     document = read_document(path, Defect)
     for number, step in enumerate(document.value.plant):
         step.is_at(path, document.line(("plant", number, step.verb)))
-    document.refuse([*_service_problems(document, services, of), *_step_problems(document), *_claim_problems(document)])
+    document.refuse(
+        [
+            *_service_problems(document, services, of),
+            *_run_problems(document, run),
+            *_step_problems(document),
+            *_claim_problems(document),
+        ]
+    )
     return document.value
 
 
@@ -46,11 +56,18 @@ def _service_problems(
         yield Problem(("service",), f"service: this defect is one of {service}, and the gate is one of {of}")
 
 
+def _run_problems(document: Document[Defect], run: str | None) -> Iterator[Problem]:
+    meant = document.value.run
+    if run is not None and run != meant:
+        yield Problem(("run",), f"run: this defect is caught by `{meant}`; `{run}` would miss it")
+
+
 def _claim_problems(document: Document[Defect]) -> Iterator[Problem]:
     """A claim that nobody judges would count each catch as one by another claim."""
-    from shiftproof.judge import claim_names  # what only plants need not wait for the judges
+    from shiftproof.judge import claim_names, event_claim_names  # what only plants need not wait for the judges
 
-    known, claim = (*claim_names(), PREFLIGHT), document.value.expect.claim
+    judged = claim_names() if document.value.event is None else event_claim_names()
+    known, claim = (*judged, PREFLIGHT), document.value.expect.claim
     if claim not in known:
         said = f"expect.claim: nobody judges {claim!r}{_meant(claim, known)}: there are {', '.join(known)}"
         yield Problem(("expect", "claim"), said)

@@ -8,7 +8,9 @@ from shiftproof.gate.planting.verbs.create import CreateVerb
 from shiftproof.gate.planting.verbs.delete import DeleteVerb
 from shiftproof.gate.planting.verbs.legacy import LegacyVerb
 from shiftproof.gate.planting.verbs.network import NetworkVerb
+from shiftproof.gate.planting.verbs.nodes import NodesVerb
 from shiftproof.gate.planting.verbs.patch import PatchVerb
+from shiftproof.gate.planting.verbs.queue import QueueVerb
 from shiftproof.gate.planting.verbs.router import RouterVerb
 from shiftproof.gate.planting.verbs.sql import SqlVerb
 from shiftproof.gate.planting.verbs.verb import Verb
@@ -21,4 +23,6 @@ VERBS: Mapping[str, Verb] = {
     "legacy": LegacyVerb(),
     "sql": SqlVerb(),
     "network": NetworkVerb(),
+    "nodes": NodesVerb(),
+    "queue": QueueVerb(),
 }
