@@ -8,12 +8,11 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from fakes.pages import HOSTILE, Reader, strings
 from fakes.report_runs import SECOND, events, failed, history, passed, phases, unproven
 
 from shiftproof.model.history import Happening, History, Source
@@ -22,40 +21,6 @@ from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.report.page import figures, render_page, write_page
 
 Made = Callable[[Path], tuple[RunResult, History, list[int]]]
-HOSTILE = "</script><script>alert(1)</script><img src=https://evil.example/x onerror=alert(2)>\x1b[2J&amp;%{x}"
-
-
-class Reader(HTMLParser):
-    """Every element with its attributes, and the text of each script by its id."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: dict[str, str] = {}
-        self.words: list[str] = []
-        self._inside: str | None = None
-        self._skip = 0
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._inside = dict(attrs).get("id") if tag == "script" else None
-        self._skip += tag in ("script", "style")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._skip -= tag in ("script", "style")
-        self._inside = None
-
-    def handle_data(self, data: str) -> None:
-        if self._inside is not None:
-            self.scripts[self._inside] = self.scripts.get(self._inside, "") + data
-        elif not self._skip:
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 def page_of(made: Made, run_dir: Path) -> str:
@@ -122,13 +87,6 @@ def test_hostile_names_stay_words(tmp_path: Path) -> None:
     for words in strings(figure):
         assert "<script" not in words
         assert "<img" not in words
-
-
-def strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [one for part in inner for one in strings(part)]
 
 
 def test_without_a_history_the_words_are_still_there(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fakes import payday
 from fakes.report_runs import STARTED, failed, passed
 
 from shiftproof.cli import run as shiftproof
@@ -77,3 +78,10 @@ def test_no_run_at_all_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureF
     assert said.count("\n") == 1
     assert "has a verdict" in said
     assert "shiftproof gate SERVICE --to PCT" in said
+
+
+def test_an_event_is_listed_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(payday.passed(tmp_path / "20260504-120103-payday"))
+    assert shiftproof(["report", "--list", "--reports", str(tmp_path)]) == 0
+    line = capsys.readouterr().out.splitlines()[0]
+    assert line.split()[:6] == ["7f3a", "PASS", "payments", "payday", "20", "->"]

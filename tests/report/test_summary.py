@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes import payday
 from fakes.report_runs import failed, passed, result, unproven
 from rich.console import Console
 
@@ -157,3 +158,52 @@ def test_what_was_decided_early_is_not_said_again() -> None:
     assert alone.startswith("FAIL   steady: so far")
     assert both.startswith("FAIL   steady: create: amount differs")
     assert "so far" not in both
+
+
+def test_an_event_says_the_verdict_first_and_then_every_claim() -> None:
+    assert "\n".join(summary_lines(payday.failed(RUN_DIR), 90)) + "\n" == (
+        "FAIL   1,024 of 16,707 requests failed or came late (6.1%, limit 1%); the control had 0.1%\n"
+        "       2 pods waited 40 s for a machine, from 12:03:25.72 on, while the load rose on.\n"
+        "       Try: keep a spare node of low-priority pods, or let pods start on less CPU, or\n"
+        "       scale on a rising rate.\n"
+        "       FAIL     shortfall: as said above\n"
+        "       ok       time-to-capacity: 3 pods were ready 12 s after the load asked for them, 5\n"
+        "                for its peak after 46 s (within 90 s)\n"
+        "       ok       stability: 2 changes of direction, as many as the load has\n"
+        "       ok       return-to-base: pods and nodes were back after 51 s (within 300 s)\n"
+        "       ok       cost: 1.24 times what perfect foresight would have paid (at most 2); too\n"
+        "                few pods ready 14% of the time, too many 39%\n"
+        "       ok       load-delivered: 16,707 requests of the event sent as planned\n"
+        "       Report: reports/7f3a/index.html\n"
+    )
+
+
+def test_an_event_that_passed_and_one_that_proved_nothing() -> None:
+    made = payday.passed(RUN_DIR)
+    assert sentence(made) == (
+        "payday was carried, up to 100 requests a second: 0 of 16,707 failed or came late (below 0.028% at 99%)."
+    )
+    assert made.event is not None
+    few = replace(made, event=replace(made.event, bad=12))
+    assert sentence(few).endswith(": 12 of 16,707 failed or came late (0.072%).")
+    unproven = summary_lines(payday.unproven(RUN_DIR), 90)
+    assert unproven[0] == "INCONCLUSIVE   one of two load workers was lost, and with it 50% of the load"
+    assert unproven[-1] == "       To settle it: shiftproof rehearse payday --service payments"
+
+
+def test_of_a_claim_with_many_findings_the_worst_is_said_and_the_rest_counted() -> None:
+    checks = tuple(Finding("preflight", name, Verdict.PASS, f"{name} is as it should be") for name in ("a", "b", "c"))
+    late = Finding("return-to-base", "run", Verdict.FAIL, "still 5 pods after 300 s")
+    lines = summary_lines(payday.result(Verdict.FAIL, (*checks, late), RUN_DIR), 100)
+    assert lines[1:3] == [
+        "       FAIL     return-to-base: as said above",
+        "       ok       preflight: a: a is as it should be (and 2 more)",
+    ]
+
+
+def test_an_event_shown_again_names_the_event_and_no_step() -> None:
+    out = io.StringIO()
+    print_run(Console(file=out, width=100), payday.passed(RUN_DIR))
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert lines[0] == "payments   payday 20 -> 100/s   lab   run 7f3a   2026-05-04 12:01 UTC   8 min 41 s"
+    assert lines[2] == "  payday        done  17,830 requests, pods 2 to 5"

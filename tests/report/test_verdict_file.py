@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from fakes import payday
 from fakes.report_runs import failed, passed, unproven
 
 from shiftproof.errors import SetupError, UserError
@@ -121,3 +122,24 @@ def test_a_broken_verdict_file_is_a_users_error(text: str, tmp_path: Path) -> No
 def test_a_run_without_verdict_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no verdict in"):
         read_run(tmp_path)
+
+
+@pytest.mark.parametrize("made", [payday.passed, payday.failed, payday.unproven])
+def test_an_events_verdict_holds_to_the_schema_and_is_read_back(
+    made: Callable[[Path], RunResult], tmp_path: Path
+) -> None:
+    result = made(tmp_path)
+    document = verdict_json(result)
+    validate(document)
+    assert list(document) == [*PROMISED, "event"]
+    assert document["from_pct"] == document["to_pct"]
+    write_run(result)
+    assert read_run(tmp_path).event == result.event
+    assert result.event is not None
+
+
+@pytest.mark.parametrize("lie", [{"sent": 0}, {"scale": 0}, {"surprise": 1}, {"bad": -1}])
+def test_the_schema_refuses_an_event_that_passed_without_a_request(lie: dict[str, Any], tmp_path: Path) -> None:
+    document = verdict_json(payday.passed(tmp_path))
+    with pytest.raises(jsonschema.ValidationError):
+        validate({**document, "event": {**document["event"], **lie}})

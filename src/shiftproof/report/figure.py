@@ -46,7 +46,8 @@ def timeline_figure(
 ) -> Json:
     """The whole figure: {"data", "layout", "meta"}. attributed: pair numbers charged to the cluster, as judged.
 
-    meta: {"start", "end", "first_failure"} in milliseconds since the epoch; "thinned": sentences on what is not drawn.
+    meta: {"start", "end", "first_failure"} in milliseconds since the epoch; "thinned": sentences on what is not drawn;
+    "lanes": the layout's name of the lanes' axis.
     """
     start, end = span_ns(history)
     charged = np.empty(0, dtype=np.int64) if attributed is None else attributed
@@ -185,4 +186,10 @@ def _meta(
         known = failed[np.isin(failed["pair"], charged)] if len(charged) else failed
         if len(known) and (first is None or ms(int(known["intended_ns"][0])) < first):
             first = ms(int(known["intended_ns"][0]))
-    return {"start": ms(span[0]), "end": ms(span[1]), "first_failure": first, "thinned": thinned}
+    return {
+        "start": ms(span[0]),
+        "end": ms(span[1]),
+        "first_failure": first,
+        "thinned": thinned,
+        "lanes": AXES["lanes"].replace("y", "yaxis"),
+    }

@@ -68,7 +68,7 @@ def lanes(history: History, sides: Sequence[Side]) -> list[Lane]:
             sorted_in[key].append(happening)
     for key, label in _LANES.items():
         if sorted_in[key] or key == "actions":
-            marks = tuple(_mark(happening) for happening in _thinned(sorted_in[key]))
+            marks = tuple(mark(happening) for happening in thinned_out(sorted_in[key]))
             out.append(Lane(key, label, None, marks, len(sorted_in[key])))
     return out
 
@@ -85,7 +85,7 @@ def _lane_of(happening: Happening) -> str | None:
     return "nodes" if happening.subject.startswith("node/") else "pods"
 
 
-def _mark(happening: Happening) -> Mark:
+def mark(happening: Happening) -> Mark:
     end = happening.kind.rpartition(".")[2]
     data = happening.data
     facts = ", ".join(f"{key} {data[key]}" for key in ("reason", "ip", "node") if data.get(key) is not None)
@@ -110,7 +110,7 @@ def _look(happening: Happening, end: str) -> tuple[str, str]:
     return next(((symbol, tone) for fits, symbol, tone in looks if fits), ("circle", "muted"))
 
 
-def _thinned(happenings: Sequence[Happening]) -> Sequence[Happening]:
+def thinned_out(happenings: Sequence[Happening]) -> Sequence[Happening]:
     if len(happenings) <= MARKS_MAX:
         return happenings
     said_first = sorted(happenings, key=lambda h: h.kind == "event.warning")  # warnings repeat themselves

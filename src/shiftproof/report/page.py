@@ -39,6 +39,11 @@ LEADS = {
     Verdict.FAIL: "This step must not be taken.",
     Verdict.INCONCLUSIVE: "Not proven, so this step must not be taken yet.",
 }
+EVENT_LEADS = {
+    Verdict.PASS: "This load would be carried.",
+    Verdict.FAIL: "This load would not be carried as declared.",
+    Verdict.INCONCLUSIVE: "Not proven that this load would be carried.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +66,19 @@ def write_page(
 ) -> Path:
     """Write the page into the run's folder and return its path; other files there are linked. Raises SetupError."""
     path = result.run_dir / PAGE_FILE
-    raw = [p.name for p in result.run_dir.iterdir() if p.is_file()] if result.run_dir.is_dir() else []
-    # The verdict is written last, so that whoever finds one finds the page too.
-    raw = sorted({*raw, VERDICT_FILE})
-    raw = [name for name in raw if name != PAGE_FILE and not name.startswith(".")]
-    page = render_page(result, history, attributed=attributed, threshold_ms=threshold_ms, raw_files=raw)
+    page = render_page(
+        result, history, attributed=attributed, threshold_ms=threshold_ms, raw_files=files_beside(result.run_dir)
+    )
     write_atomic(path, page)
     return path
+
+
+def files_beside(run_dir: Path) -> list[str]:
+    """Names of the files that a page in `run_dir` links."""
+    raw = [p.name for p in run_dir.iterdir() if p.is_file()] if run_dir.is_dir() else []
+    # The verdict is written last, so that whoever finds one finds the page too.
+    raw = sorted({*raw, VERDICT_FILE})
+    return [name for name in raw if name != PAGE_FILE and not name.startswith(".")]
 
 
 def render_page(
@@ -86,30 +97,40 @@ def render_page(
     """
     figure = None if history is None else timeline_figure(history, attributed, threshold_ms)
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
-            nonce=nonce(),
-            result=result,
-            icon=ICONS[result.verdict],
-            lead=LEADS[result.verdict],
-            sentence=words.sentence(result),
-            told={key: words.told(result, key) for key in words.SPOKEN},
-            next_command=words.next_command(result),
-            step=words.step(result.from_pct, result.to_pct),
+            **frame(result, figure, raw_files, nonce),
+            title=words.clean(f"{result.verdict.value}: {result.service} to {result.to_pct}% on {result.target}"),
             tiles=tiles(result, history),
             phases=result.phases,
-            claims=claim_groups(result.findings),
             outages=[outage_words(outage, history, result) for outage in result.outages],
-            environment=environment_rows(result),
-            figure=None if figure is None else _script_json(figure),
-            thinned=[] if figure is None else figure["meta"]["thinned"],
-            plotly=None if figure is None else _plotly(),
-            raw_files=raw_files,
-            started=moment(result.started_at),
-            started_words=f"{result.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
         )
     )
+
+
+def frame(
+    result: RunResult, figure: Mapping[str, Any] | None, raw_files: Sequence[str], nonce: Callable[[], str]
+) -> dict[str, Any]:
+    """What the page of a gate and that of a load event share: verdict, claims, what ran, and the figure's scripts."""
+    return {
+        "nonce": nonce(),
+        "result": result,
+        "icon": ICONS[result.verdict],
+        "lead": (LEADS if result.event is None else EVENT_LEADS)[result.verdict],
+        "sentence": words.sentence(result),
+        "told": {key: words.told(result, key) for key in words.SPOKEN},
+        "next_command": words.next_command(result),
+        "subject": words.subject(result),
+        "claims": claim_groups(result.findings),
+        "environment": environment_rows(result),
+        "figure": None if figure is None else _script_json(figure),
+        "thinned": [] if figure is None else figure["meta"]["thinned"],
+        "plotly": None if figure is None else _plotly(),
+        "raw_files": raw_files,
+        "started": moment(result.started_at),
+        "started_words": f"{result.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+    }
 
 
 def tiles(result: RunResult, history: History | None) -> list[tuple[str, str, str]]:
@@ -171,7 +192,7 @@ def figures(finding: Finding) -> list[tuple[str, str]]:
     """The finding's figures as (name, value) for people: one level of nesting flattened, long ones cut."""
     flat: list[tuple[str, Any]] = []
     for key, value in finding.data.items():
-        if key in (*words.SPOKEN, words.PROPOSE):
+        if key in (*words.SPOKEN, words.PROPOSE, words.ROWS):
             continue
         if isinstance(value, Mapping):
             flat += [(f"{key}, {inner}", one) for inner, one in value.items()]
@@ -261,17 +282,17 @@ def _plotly() -> str:
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("shiftproof.report"),
         autoescape=True,  # of everything: names and answers come from the system under test
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clean": words.clean, "figures": figures, "row_words": _row_html}
-    environment.globals |= {"said": words.said, "Verdict": Verdict}
-    return environment
+    made.filters |= {"clean": words.clean, "figures": figures, "row_words": _row_html}
+    made.globals |= {"said": words.said, "Verdict": Verdict}
+    return made
 
 
 def _row_html(row: PhaseRow) -> str:

@@ -16,7 +16,7 @@ from shiftproof.errors import UserError
 from shiftproof.model.result import RunResult
 from shiftproof.report.summary import STYLES
 from shiftproof.report.verdict_file import VERDICT_FILE, read_run
-from shiftproof.report.words import clean, duration
+from shiftproof.report.words import clean, duration, subject
 
 RUN_NAME = re.compile(r"\d{8}-\d{6}-.")
 
@@ -87,7 +87,7 @@ def print_runs(console: Console, entries: Sequence[RunEntry]) -> None:
             Text(clean(result.run.id), style="bold"),
             Text(result.verdict.value, style=STYLES[result.verdict]),
             Text(clean(result.service)),
-            f"{result.from_pct}% -> {result.to_pct}%",
+            subject(result) if result.event is not None else f"{result.from_pct}% -> {result.to_pct}%",
             Text(clean(result.target)),
             f"{result.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
             Text(duration(result.seconds), style="dim"),

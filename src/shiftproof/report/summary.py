@@ -30,7 +30,7 @@ from shiftproof.report.words import (
     said,
     sentence,
     shown_path,
-    step,
+    subject,
     told,
 )
 
@@ -40,6 +40,7 @@ STYLES = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.INCONCLU
 STATES = {Verdict.PASS: "ok", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "unclear", None: "done"}
 MAX_WIDTH = 120  # longer lines are hard to read, however wide the terminal
 OTHERS_SHOWN = 3
+STATE_WIDTH = 9
 
 
 def print_summary(console: Console, result: RunResult) -> None:
@@ -59,7 +60,7 @@ def print_summary(console: Console, result: RunResult) -> None:
 def print_run(console: Console, result: RunResult) -> None:
     """A finished run as it was shown when it ended: what ran, a line a phase, the summary."""
     when = f"{result.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC   {duration(result.seconds)}"
-    head = f"{result.service}   {step(result.from_pct, result.to_pct)}   {result.target}   run {result.run.id}"
+    head = f"{result.service}   {subject(result)}   {result.target}   run {result.run.id}"
     console.print(Text(clean(head), style="bold"), Text(when, style="dim"), sep="   ", soft_wrap=True)
     if result.phases:
         console.print(phase_table(result.phases))
@@ -101,7 +102,9 @@ def summary_lines(result: RunResult, width: int = 80) -> list[str]:
     decided = headline(result)
     if decided is not None:
         lines += _about(result, width)
-        lines += _others(result, decided, width)
+        lines += [] if result.event is not None else _others(result, decided, width)
+    if result.event is not None:
+        lines += _claims(result, decided, width)
     if result.customers.failed:
         failed, requests = count(result.customers.failed), count(result.customers.requests)
         lines += _wrapped(f"Customers: {failed} of {requests} of their own requests failed meanwhile.", width)
@@ -131,6 +134,28 @@ def _others(result: RunResult, decided: Finding, width: int) -> list[str]:
         lines += _wrapped(f"Also: {placed(other)}", width)
     if len(others) > OTHERS_SHOWN:
         lines += _wrapped(f"Also: {len(others) - OTHERS_SHOWN} more, all in the report.", width)
+    return lines
+
+
+def _claims(result: RunResult, decided: Finding | None, width: int) -> list[str]:
+    """Of a load event every claim has its line, the worst first: each limits the service in its own way."""
+    by_claim: dict[str, list[Finding]] = {}
+    for finding in by_weight(news(result.findings)):
+        by_claim.setdefault(finding.claim, []).append(finding)
+    lines: list[str] = []
+    for claim, (finding, *others) in by_claim.items():
+        reason = "as said above" if finding is decided else placed(finding)
+        same = sum(other.verdict is finding.verdict for other in others)
+        reason += f" (and {same} more)" if same else ""
+        state = STATES[finding.verdict]
+        lines += textwrap.wrap(
+            f"{state:<{STATE_WIDTH}}{clean(claim)}: {reason}",
+            width,
+            initial_indent=INDENT,
+            subsequent_indent=INDENT + " " * STATE_WIDTH,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     return lines
 
 

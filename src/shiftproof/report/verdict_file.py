@@ -11,6 +11,7 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from shiftproof.errors import SetupError, UserError
+from shiftproof.model.rehearsed import Rehearsed, Shortened
 from shiftproof.model.result import CustomerCount, PairCount, PhaseRow, RunInfo, RunResult
 from shiftproof.model.verdict import Finding, Outage, Verdict
 from shiftproof.report.words import next_command, sentence
@@ -103,6 +105,8 @@ def verdict_json(result: RunResult) -> dict[str, Any]:
         },
         "run_dir": str(result.run_dir),
     }
+    if result.event is not None:
+        document["event"] = asdict(result.event)
     made: dict[str, Any] = plain(document)
     return made
 
@@ -213,7 +217,12 @@ def _result(verdict: Mapping[str, Any], words: Mapping[str, Any], run_dir: Path)
         next_command=words.get("next_command"),
         phases=tuple(_row(one) for one in words.get("phases", ())),
         proof=None if proof is None else Path(proof),
+        event=None if verdict.get("event") is None else _event(verdict["event"]),
     )
+
+
+def _event(event: Mapping[str, Any]) -> Rehearsed:
+    return Rehearsed(**{**event, "shortened": tuple(Shortened(**one) for one in event["shortened"])})
 
 
 def _row(row: Mapping[str, Any]) -> PhaseRow:

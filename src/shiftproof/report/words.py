@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from shiftproof.model.rehearsed import Rehearsed
 from shiftproof.model.result import RunResult
 from shiftproof.model.verdict import Finding, Verdict
 
@@ -16,6 +17,9 @@ SPOKEN = (CULPRIT, HINT, WHERE, COMMAND)
 
 PROPOSE = "propose"
 """Key of a line for platform.yaml that a person may accept: noise that was learnt is never left out by itself."""
+
+ROWS = "rows"
+"""Key of a table that a page draws in its own way."""
 
 EARLY = "decided_early"
 """Key of a finding that the live judge made: the claim at the end has more to go by."""
@@ -32,11 +36,19 @@ _CLAIM_ORDER = (
     "rollback",
     "recovery",
     "latency",
+    "pre-provisioning",
+    "time-to-capacity",
+    "stability",
+    "spot",
+    "shortfall",
+    "headroom",
+    "return-to-base",
+    "cost",
     "sufficiency",
     "suite",
 )
 #: What was not measured explains what could not be said of the rest.
-_UNPROVEN_ORDER = ("preflight", "sufficiency", *_CLAIM_ORDER[1:-2], "suite")
+_UNPROVEN_ORDER = ("preflight", "load-delivered", "sufficiency", *_CLAIM_ORDER[1:-2], "suite")
 
 
 def clean(text: str) -> str:
@@ -95,6 +107,19 @@ def attributed_of(attributed: int, pairs: int) -> str:
 def step(from_pct: int, to_pct: int) -> str:
     """The step in words: "legacy 100% -> cluster 25%", later "cluster 5% -> 25%"."""
     return f"legacy 100% -> cluster {to_pct}%" if from_pct == 0 else f"cluster {from_pct}% -> {to_pct}%"
+
+
+def subject(result: RunResult) -> str:
+    """What was tried: the step, or the event and how far it raises the load, "payday 20 -> 100/s"."""
+    event = result.event
+    if event is None:
+        return step(result.from_pct, result.to_pct)
+    return f"{clean(event.name)} {rate(event.base_per_s)} -> {rate(event.peak_per_s)}/s"
+
+
+def rate(per_s: float) -> str:
+    """Requests a second, without the unit: 99.7 -> "100", 0.25 -> "0.25"."""
+    return f"{per_s:,.0f}" if per_s >= 10 or per_s == 0 else f"{per_s:.2g}"
 
 
 def said(finding: Finding, key: str) -> tuple[str, ...]:
@@ -157,11 +182,26 @@ def sentence(result: RunResult) -> str:
         return placed(decided)
     if result.verdict is not Verdict.PASS:
         return "Nothing was judged, so nothing is proven."
+    if result.event is not None:
+        return _carried(result.event)
     pairs, attributed = planned(result)
     if attributed == 0 and pairs:
         bound = percent(zero_bound(pairs))
         return f"Nothing a customer could notice: 0 of {count(pairs)} graceful pairs attributed (below {bound} at 99%)."
     return f"{count(attributed)} of {count(pairs)} pairs attributed, within what is allowed."
+
+
+def _carried(event: Rehearsed) -> str:
+    """A PASS of a load event in one sentence."""
+    peak = f"{clean(event.name)} was carried, up to {rate(event.peak_per_s)} requests a second"
+    share = (
+        f"below {percent(zero_bound(event.sent))} at 99%"
+        if event.bad == 0
+        else percent(event.bad / event.sent)
+        if event.sent
+        else "no sample"
+    )
+    return f"{peak}: {attributed_of(event.bad, event.sent)} failed or came late ({share})."
 
 
 def planned(result: RunResult) -> tuple[int, int]:
@@ -183,7 +223,11 @@ def next_command(result: RunResult) -> str | None:
     if result.verdict is not Verdict.INCONCLUSIVE:
         return None
     commands = told(result, COMMAND)
-    return commands[0] if commands else f"shiftproof gate {result.service} --to {result.to_pct}"
+    if commands:
+        return commands[0]
+    if result.event is not None:
+        return f"shiftproof rehearse {clean(result.event.name)} --service {clean(result.service)}"
+    return f"shiftproof gate {result.service} --to {result.to_pct}"
 
 
 def shown_path(path: Path) -> str:
@@ -255,6 +299,54 @@ CLAIMS: dict[str, tuple[str, str]] = {
     "recovery": (
         "After a fault the objective is met again within its budget.",
         "Timed from the fault to the first moment from which requests succeed again for good.",
+    ),
+    "load-delivered": (
+        "The event was sent as it was planned, and watched throughout.",
+        (
+            "Each second's requests are held against what was due in it, and the control's beside them; what is "
+            "missing, late or unwatched is INCONCLUSIVE and never laid to the service."
+        ),
+    ),
+    "pre-provisioning": (
+        "The event meets the service as an ordinary day leaves it.",
+        "Pods and nodes at the event's start are held against what its base load needs, and the spare that is allowed.",
+    ),
+    "time-to-capacity": (
+        "Each time the load asks for more pods, they are ready in time.",
+        (
+            "Timed from the moment at which the load asks for so many pods until so many are ready; the stages follow "
+            "the pod that completed them."
+        ),
+    ),
+    "shortfall": (
+        "Hardly a request fails or comes late for want of capacity.",
+        (
+            "Requests that failed or were over the threshold, less what the control shows in the same seconds, with "
+            "exact bounds: PASS only when the upper one is within the limit."
+        ),
+    ),
+    "stability": (
+        "Supply follows the load, and does not swing by itself.",
+        "How often the wanted pods change direction beside how often the load does, and the most that were wanted.",
+    ),
+    "return-to-base": (
+        "Once the event is over, pods and nodes are soon what they were before.",
+        "Timed from the event's end until both are back at their base and stay there.",
+    ),
+    "cost": (
+        "Supply costs little more than somebody would have paid who knew the load beforehand.",
+        (
+            "Pods by the second against the cheapest supply that is never short of the same demand; beside it what was "
+            "missing, since too little is always cheap."
+        ),
+    ),
+    "headroom": (
+        "The service carries its declared peak before it breaks.",
+        "On a ramp, the rate from which on seconds turn bad for good (a CUSUM's change point), with its error.",
+    ),
+    "spot": (
+        "Nothing critical runs on machines that may be taken away, and no job is lost or done twice.",
+        "Where each pod ran, what became of each worker's jobs, and the time until pods were replaced.",
     ),
     "sufficiency": (
         "There was enough evidence, and it is sound.",

@@ -18,7 +18,7 @@
 
   /* Colours are names of CSS variables, so that one figure serves light, dark and print. */
   function coloured(value, style) {
-    if (typeof value === "string") return value.startsWith("var:") ? style.getPropertyValue(value.slice(4)).trim() : value;
+    if (typeof value === "string") return value.replace(/var:(--[a-z-]+)/g, (_, name) => style.getPropertyValue(name).trim());
     if (Array.isArray(value)) return typeof value[0] === "number" ? value : value.map((one) => coloured(one, style));
     if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v, style)]));
     return value;
@@ -26,7 +26,7 @@
 
   /* A phone has no room for words beside the axis, and a finger that scrolls must not zoom. */
   function fitted(layout) {
-    layout.height = 760;
+    layout.height = layout.height || 760;
     layout.showlegend = false;
     layout.dragmode = narrow.matches ? false : "zoom";
     const step = (chart.clientWidth - layout.margin.l) / (figure.meta.end - figure.meta.start);
@@ -37,7 +37,8 @@
     if (narrow.matches) {
       layout.margin = { l: 66, r: 16, t: 86, b: 40 };
       layout.font.size = 10.5;
-      layout.yaxis4.ticktext = layout.yaxis4.ticktext.map((word) => word.replace(" ", "<br>"));
+      const lanes = layout[figure.meta.lanes];
+      lanes.ticktext = lanes.ticktext.map((word) => word.replace(" ", "<br>"));
       layout.annotations = layout.annotations.filter((note) => note.name !== "title" || (note.text = note.text.split(":")[0]));
       layout.annotations.forEach((note) => { if (note.name === "phase") { note.textangle = -62; note.font.size = 9.5; } });
     }
