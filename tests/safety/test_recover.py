@@ -71,6 +71,26 @@ def test_one_that_fails_keeps_no_other_from_being_undone(tmp_path: Path, undone:
     assert [entry.kind for entry in entries.pending()] == ["refused", "tripped"]
 
 
+def test_a_worker_stays_while_its_jobs_are_not_removed(tmp_path: Path, undone: Undone) -> None:
+    """Else nobody would be left who could remove them, and every later run would end here."""
+    refused = [True]
+
+    def jobs(payload: Mapping[str, Any]) -> None:
+        if refused:
+            raise UndoError("the queue does not answer")
+        undone.undo(payload)
+
+    handlers = {**undone.handlers, "overlay": undone.undo, "jobs": jobs}
+    entries = journal(tmp_path, ("overlay", "payments"), ("overlay", "statements"), ("jobs", "statements"))
+    with pytest.raises(UndoError, match="overlay of it/statements: it stays until"):
+        recover(entries, handlers, scope=HERE)
+    assert undone.asked == ["payments"]
+    refused.clear()
+    recover(entries, handlers, scope=HERE)
+    assert undone.asked == ["payments", "statements", "statements"]
+    assert entries.pending() == ()
+
+
 def test_a_lab_that_is_gone_took_its_changes_with_it_and_an_account_did_not(tmp_path: Path, undone: Undone) -> None:
     journal(tmp_path, ("weights", "gone"), scope="lab:boot:7:8")
     entries = journal(tmp_path, ("weights", "account"), scope="eks:staging")

@@ -15,6 +15,10 @@ NEED_A_WHOLE_PLATFORM = frozenset({"synthetic"})
 """Kinds undone after all others, however new: the removal of our traffic's data runs as a Job that copies the live
 Deployment, and cannot start while a planted defect or a lost node is not undone yet."""
 
+STAND_ON = {"jobs": "overlay"}
+"""Kinds that need what another kind's undo takes away: a worker's own command removes its jobs, and going back from the
+overlay of events removes the worker. While the first is pending for a name, the second of that name stays, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
@@ -34,6 +38,7 @@ def recover(journal: Journal, handlers: Mapping[str, UndoHandler], *, scope: str
     undone: list[Entry] = []
     moot: list[Entry] = []
     left: list[str] = []
+    needed: set[str] = set()
     newest_first = journal.pending()[::-1]
     # Sorting is stable: within each half the newest stays first.
     for entry in sorted(newest_first, key=lambda entry: entry.kind in NEED_A_WHOLE_PLATFORM):
@@ -41,15 +46,23 @@ def recover(journal: Journal, handlers: Mapping[str, UndoHandler], *, scope: str
             journal.done(entry.id)
             moot.append(entry)
             continue
-        problem = _undo(entry, handlers)
+        waits = f"{entry.kind}/{_name(entry)}" in needed
+        problem = "it stays until the rest is put back" if waits else _undo(entry, handlers)
         if problem is None:
             journal.done(entry.id)
             undone.append(entry)
         else:
             left.append(f"{entry.kind} of {entry.subject}: {problem}")
+            if entry.kind in STAND_ON:
+                needed.add(f"{STAND_ON[entry.kind]}/{_name(entry)}")
     if left:
         raise UndoError("could not put back " + "; ".join(left), hint="mend the cause, then run: shiftproof recover")
     return Recovery(tuple(undone), tuple(moot))
+
+
+def _name(entry: Entry) -> str:
+    """What it is of: "statements" of "worker/statements" and of "overlay/statements"."""
+    return entry.subject.partition("/")[2]
 
 
 def _is_moot(entry: Entry, scope: str) -> bool:
