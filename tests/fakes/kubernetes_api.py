@@ -22,7 +22,16 @@ from shiftproof.model.platform import Target
 Json = dict[str, Any]
 
 PLURALS = frozenset(
-    {"pods", "nodes", "events", "endpointslices", "services", "poddisruptionbudgets", "horizontalpodautoscalers"}
+    {
+        "pods",
+        "nodes",
+        "events",
+        "endpointslices",
+        "services",
+        "deployments",
+        "poddisruptionbudgets",
+        "horizontalpodautoscalers",
+    }
 )
 CUT = object()
 """Put into a watch's queue: the connection breaks in the middle of a chunk."""
@@ -371,11 +380,18 @@ def deployment(name: str = "payments", replicas: int = 2) -> Json:
     }
 
 
-def node(name: str, *, ready: bool = True, cordoned: bool = False) -> Json:
+def node(
+    name: str,
+    *,
+    ready: bool = True,
+    cordoned: bool = False,
+    labels: dict[str, str] | None = None,
+    provider_id: str = "",
+) -> Json:
     thing: Json = {
         "kind": "Node",
-        "metadata": {"name": name, "uid": f"uid-{name}"},
-        "spec": {},
+        "metadata": {"name": name, "uid": f"uid-{name}", "labels": labels or {}},
+        "spec": {"providerID": provider_id} if provider_id else {},
         "status": {
             "conditions": [{"type": "Ready", "status": "True" if ready else "Unknown"}],
             "addresses": [{"type": "InternalIP", "address": "198.18.0.21"}],

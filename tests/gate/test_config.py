@@ -20,12 +20,13 @@ def infra(tmp_path: Path) -> Path:
     """A copy of the project's own configuration, with a file for each experiment that it names."""
     root = project_root()
     folder = tmp_path / "infra"
-    (folder / "services/payments/overlays/lab").mkdir(parents=True)
-    (folder / "services/payments/overlays/lab/kustomization.yaml").touch()
+    for manifests in ("payments/overlays/lab", "statements/overlays/events"):
+        (folder / "services" / manifests).mkdir(parents=True)
+        (folder / "services" / manifests / "kustomization.yaml").touch()
     shutil.copy(root / "infra/platform.yaml", folder)
     shutil.copytree(root / "infra/targets", folder / "targets")
     (tmp_path / "experiments").mkdir()
-    for name in ("pod-delete", "pod-kill", "node-drain", "node-loss"):
+    for name in ("pod-delete", "pod-kill", "node-drain", "node-loss", "spot-interruption"):
         (tmp_path / "experiments" / f"{name}.yaml").touch()
     return folder
 

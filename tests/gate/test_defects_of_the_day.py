@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from fakes.defects import DAY, DEFECTS, day, defects_of, said
+from fakes.defects import DAY, DEFECTS, day, defects_of, for_gates, said
 
 from shiftproof.gate.planting import read_defect
 
@@ -19,7 +19,8 @@ def test_a_day_has_two_and_always_the_same() -> None:
 def test_within_a_season_each_has_its_turn() -> None:
     days = [(date(2026, 1, 1) + timedelta(days=number)).isoformat() for number in range(120)]
     seen = {path for one in days for path in defects_of(one)}
-    assert seen == set(DEFECTS.glob("*.yaml"))
+    assert seen == set(for_gates())
+    assert {read_defect(path).event for path in seen} == {None}
 
 
 def test_few_files_are_all_tried(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import typer
 import typer.main
 
-from shiftproof.cli import doctor, gate, lab, report, sensitivity
+from shiftproof.cli import doctor, gate, lab, rehearse, report, sensitivity
 from shiftproof.errors import ShiftproofError
 
 COULD_NOT_RUN = 3
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.add_typer(lab.app, name="lab")
 app.command("gate")(gate.gate)
 app.command("recover")(gate.recover)
+app.command("rehearse")(rehearse.rehearse)
 app.command("report")(report.report)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.command("doctor")(doctor.doctor)

@@ -34,6 +34,7 @@ def read_platform(path: Path) -> Platform:
             *_duplicates(platform),
             *_wave_problems(platform),
             *_service_problems(platform, file.parent),
+            *_worker_problems(platform, file.parent),
             *_window_problems(platform, file.parent),
         ]
     )
@@ -129,10 +130,23 @@ def _service_problems(platform: Platform, infra_dir: Path) -> Iterator[Problem]:
         manifests = infra_dir / candidate.manifests
         if not (manifests / "kustomization.yaml").is_file():
             yield Problem((*loc, "manifests"), f"there is no kustomization.yaml in {manifests}")
-        for index, name in enumerate(candidate.experiments):
-            file = experiments_dir(infra_dir) / f"{name}.yaml"
-            if not file.is_file():
-                yield Problem((*loc, "experiments", index), f"there is no experiment {name!r}: {file} is not there")
+        yield from _experiment_problems(loc, candidate.experiments, infra_dir)
+
+
+def _worker_problems(platform: Platform, infra_dir: Path) -> Iterator[Problem]:
+    yield from _repeated(("workers",), [worker.name for worker in platform.workers], ("name",))
+    for number, worker in enumerate(platform.workers):
+        manifests = infra_dir / worker.manifests
+        if not (manifests / "kustomization.yaml").is_file():
+            yield Problem(("workers", number, "manifests"), f"there is no kustomization.yaml in {manifests}")
+        yield from _experiment_problems(("workers", number), worker.experiments, infra_dir)
+
+
+def _experiment_problems(loc: tuple[str | int, ...], names: Iterable[str], infra_dir: Path) -> Iterator[Problem]:
+    for index, name in enumerate(names):
+        file = experiments_dir(infra_dir) / f"{name}.yaml"
+        if not file.is_file():
+            yield Problem((*loc, "experiments", index), f"there is no experiment {name!r}: {file} is not there")
 
 
 def _window_problems(platform: Platform, infra_dir: Path) -> Iterator[Problem]:

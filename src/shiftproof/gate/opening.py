@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from shiftproof.gate.settings import FULL, QUICK, GateSettings
 from shiftproof.gate.undo import recover_all
 from shiftproof.gate.wiring import connect
 from shiftproof.gate.world import require_whole, scope_of
-from shiftproof.model.platform import Service
+from shiftproof.model.platform import Service, Target
 from shiftproof.ports import Experiment
 from shiftproof.report.live_view import View
 from shiftproof.safety.journal import Journal, journal_dir
@@ -53,7 +53,7 @@ def settings_for(request: Request) -> GateSettings:
         to_pct=request.to_pct,
         depth=QUICK if request.quick else FULL,
         run_id=request.run_id,
-        run_dir=_make(request.folder),
+        run_dir=make_folder(request.folder),
         seed=secrets.randbelow(2**31) if request.seed is None else request.seed,
         operator=request.operator or getpass.getuser(),
         ticket=request.ticket,
@@ -70,8 +70,8 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
     os.environ[INFRA_ENV] = str(request.infra_dir.resolve())
     refuse_in_peak(settings.platform, settings.target, datetime.now(UTC))
     defect = read_defect(request.defect) if request.defect is not None else None
-    with _tidy(settings.run_dir), exclusive(f"gate {request.service} --to {request.to_pct}"):
-        _say_recovered(view, settings)
+    with tidy(settings.run_dir), exclusive(f"gate {request.service} --to {request.to_pct}"):
+        say_recovered(settings.target, view.note)
         require_whole(settings.target)
         scope = scope_of(settings.target)
         # Children (chaos experiments) write to the same journal in the name of the same run.
@@ -81,7 +81,7 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
         clock = RunClock(anchor_ns)
         parts = connect(settings, journal, clock, anchor_ns)
         experiments = [parts.faults.experiment(name) for name in settings.service.experiments]
-        with _put_back(settings), planted(defect, settings.target, journal, settings.service) as planting:
+        with put_back(settings.target), planted(defect, settings.target, journal, settings.service) as planting:
             if planting is not None:
                 for note in planting.notes:
                     view.note(f"planted {planting.defect.id}: {note}")
@@ -90,7 +90,7 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
 
 
 @contextmanager
-def _tidy(run_dir: Path) -> Iterator[None]:
+def tidy(run_dir: Path) -> Iterator[None]:
     """A run that left nothing leaves no folder either."""
     try:
         yield
@@ -100,19 +100,19 @@ def _tidy(run_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _put_back(settings: GateSettings) -> Iterator[None]:
+def put_back(target: Target) -> Iterator[None]:
     """Last of all, once no defect is planted any more: whatever is still in the journal, our own traffic above all."""
     try:
         yield
     finally:
-        recover_all(settings.target)
+        recover_all(target)
 
 
 def _experiment_files(request: Request, chosen: Service) -> list[Path]:
     return [experiments_dir(request.infra_dir) / f"{name}.yaml" for name in chosen.experiments]
 
 
-def _make(path: Path) -> Path:
+def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -120,7 +120,8 @@ def _make(path: Path) -> Path:
     return path.resolve()
 
 
-def _say_recovered(view: View, settings: GateSettings) -> None:
-    recovery = recover_all(settings.target)
+def say_recovered(target: Target, note: Callable[[str], None]) -> None:
+    """Undo what an earlier run left, and name it. Call it with the lock held."""
+    recovery = recover_all(target)
     for entry in recovery.undone:
-        view.note(f"put back what an earlier run left: {entry.kind} of {entry.subject} (run {entry.run_id or '?'})")
+        note(f"put back what an earlier run left: {entry.kind} of {entry.subject} (run {entry.run_id or '?'})")

@@ -142,8 +142,12 @@ def _connections(preflight: Preflight) -> str:
 
 @check("one-writer")
 def _one_writer(preflight: Preflight) -> str:
-    """Nothing else writes the customers' rule: two writers undo each other's weights."""
-    others = preflight.router.other_writers()
+    return one_writer(preflight.router)
+
+
+def one_writer(router: Router) -> str:
+    """Nothing else writes the customers' rule: two writers undo each other's weights. Raises ServiceFault."""
+    others = router.other_writers()
     if others:
         raise ServiceFault(
             f"the customers' rule is also written by {', '.join(others)}", hint="leave the rule to one writer"
@@ -153,10 +157,14 @@ def _one_writer(preflight: Preflight) -> str:
 
 @check("rules-pinned")
 def _rules_pinned(preflight: Preflight) -> str:
-    """The two pinned rehearsal rules send everything to their own side."""
+    return rules_pinned(preflight.router)
+
+
+def rules_pinned(router: Router) -> str:
+    """The two pinned rehearsal rules send everything to their own side. Raises SetupError."""
     pinned = {"legacy": 0, "cluster": 100}
     for rule, wanted in pinned.items():
-        found = preflight.router.weights(rule).cluster_pct
+        found = router.weights(rule).cluster_pct
         if found != wanted:
             raise SetupError(f"rehearsal rule {rule!r} sends {found}% to the cluster, not {wanted}%")
     return "legacy and cluster are pinned"

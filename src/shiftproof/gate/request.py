@@ -49,6 +49,7 @@ def check_request(request: Request) -> None:
     target_of(request)
     if request.defect is not None:
         from shiftproof.gate.planting import read_defect
+        from shiftproof.model.defect import GATE
 
         known = [one.name for one in platform.services]
-        read_defect(request.defect, known, of=request.service)
+        read_defect(request.defect, known, of=request.service, run=GATE)

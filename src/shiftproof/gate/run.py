@@ -32,7 +32,7 @@ JUNIT_FILE = "junit.xml"
 
 def run_gate(request: Request, json: str | None, only: str, marked: str) -> int:
     """The whole gate; returns its exit code. The verdict is on disk, on the terminal, and where --json says."""
-    _forget_old_verdict(request, json)
+    forget_old_verdict(request.folder, json)
     view = view_for(open_console(to_stderr=json == "-"))
     plugin = GatePlugin(request, view)
     arguments = [SUITES, "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:locust"]
@@ -90,9 +90,9 @@ def _say_plan(view: View, opened: Opened, checks: int) -> None:
         view.note(f"{experiment.name} x{experiment.repeats}: {experiment.title}")
 
 
-def _forget_old_verdict(request: Request, json: str | None) -> None:
+def forget_old_verdict(folder: Path, json: str | None) -> None:
     """A verdict of an earlier run must not be taken for this one's, should this one not come to any."""
-    old = [request.folder / VERDICT_FILE] + ([Path(json)] if json not in (None, "-") else [])
+    old = [folder / VERDICT_FILE] + ([Path(json)] if json not in (None, "-") else [])
     for path in old:
         try:
             path.unlink(missing_ok=True)

@@ -1,26 +1,29 @@
-"""What a gate checks of its own measuring, by what somebody else wrote down: the load balancer, the clock, the rules.
+"""What a run checks of its own measuring, by what somebody else wrote down: the load balancer, the clock, the rules.
 
 Each function returns a sentence when something is wrong, None otherwise. None of it is about the service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from shiftproof.errors import LoadError, ShiftproofError
+from shiftproof.errors import LoadError, MeasureError, ShiftproofError
 from shiftproof.gate.clock import RunClock
 from shiftproof.model.event import Events, Failure, Side, request_id
-from shiftproof.model.history import LoadReport
+from shiftproof.model.history import WATCH_GAP, Happening, LbRecord, LoadReport, Source
 from shiftproof.model.probe import ProbeRecord
-from shiftproof.ports import AccessLog, Router, RunningLoad
+from shiftproof.ports import AccessLog, Router, RunningLoad, Watcher
 
+OF_PAIRS = (Side.LEGACY, Side.CLUSTER, Side.WEIGHTED)
 SAMPLES = 60  # answered requests that are looked up in the load balancer's log: enough to notice that a side is missing
 LOGGED_SHARE = 0.9  # of them that must be found: a log may drop a line when it is busy
 LOGGED_WITHIN_S = 1.0  # of its end, a request is in the log
 STEP_S = 0.5  # a clock that is kept right by NTP is slewed by less during a gate
 OFF_NS = 500_000_000
+FAILED_LOOKED_UP = 5000  # failed requests looked up in the load balancer's log; more say nothing new
 SILENT_S = 10.0  # beyond the time-out of a request
 
 
@@ -86,13 +89,13 @@ class WatchedLoad:
         return self._load.servers()
 
 
-def unlogged(log: AccessLog, events: Events, since_ns: int) -> str | None:
-    """Whether the load balancer saw what we recorded as answered.
+def unlogged(log: AccessLog, events: Events, since_ns: int, sides: Collection[Side] = OF_PAIRS) -> str | None:
+    """Whether the load balancer saw what we recorded as answered on these sides.
 
     Without that a loss could be put on nobody, and a load that never left this machine would look like a clean service.
     Raises MeasureError when the log cannot be read.
     """
-    answered = events[(events["failure"] == Failure.NONE) & (events["side"] <= Side.WEIGHTED)]
+    answered = events[(events["failure"] == Failure.NONE) & np.isin(events["side"], list(sides))]
     if len(answered):
         answered = answered[answered["ended_ns"] <= answered["ended_ns"].max() - int(LOGGED_WITHIN_S * 1e9)]
     if not len(answered):
@@ -105,6 +108,65 @@ def unlogged(log: AccessLog, events: Events, since_ns: int) -> str | None:
     return f"the load balancer's log knows {len(found & asked)} of {len(asked)} requests that were recorded as answered"
 
 
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What the load balancer logged of our failed requests. gap: why its log cannot be believed; whole: it can, and
+    each of them was looked up."""
+
+    records: tuple[LbRecord, ...]
+    gap: tuple[Happening, ...]
+    whole: bool
+
+
+def look_up(
+    log: AccessLog,
+    events: Events,
+    since_ns: int,
+    now_ns: Callable[[], int],
+    *,
+    ended: bool,
+    also: Collection[Side] = (),
+) -> LookedUp:
+    """At the end (ended) the log is also held against what was answered.
+
+    also: sides of another load than the pairs', held against it by a sample of their own: one load that is missing
+    must not hide behind the other.
+    The gap is no note of the run's: a later look may find the log readable and whole.
+    """
+    failed = events[events["failure"] != Failure.NONE]
+    ids = [request_id(int(event["pair"]), int(event["side"])) for event in failed[:FAILED_LOOKED_UP]]
+    records: tuple[LbRecord, ...] = ()
+    problem = None
+    try:
+        records = tuple(log.failed(ids, since_ns)) if ids else ()
+        if ended:
+            problem = unlogged(log, events, since_ns)
+            if problem is None and also:
+                problem = unlogged(log, events, since_ns, also)
+    except MeasureError as error:
+        problem = str(error)
+    if problem is None:
+        return LookedUp(records, (), len(failed) <= FAILED_LOOKED_UP)
+    return LookedUp(records, (_gap(now_ns(), "access-log", problem),), whole=False)
+
+
+def gaps(watchers: Sequence[Watcher], told: Sequence[Sequence[Happening]], clock: RunClock) -> list[Happening]:
+    """Why a timeline is not whole, where no watcher has said so in it: its problem, or a clock that was set.
+
+    told: what each of the watchers has told, in their order.
+    """
+    problems = [("clock", clock_stepped(clock))]
+    for watcher, happenings in zip(watchers, told, strict=True):
+        if not any(happening.kind == WATCH_GAP for happening in happenings):
+            problems.append((type(watcher).__name__, watcher.problem()))
+    now_ns = clock.now_ns()
+    return [_gap(now_ns, name, problem) for name, problem in problems if problem]
+
+
+def _gap(t_ns: int, name: str, problem: str) -> Happening:
+    return Happening(t_ns, Source.SHIFTPROOF, WATCH_GAP, f"watcher/{name}", problem, {"problem": problem})
+
+
 def clock_stepped(clock: RunClock) -> str | None:
     """Whether the wall clock, by which load balancers write their logs, is still the run's."""
     stepped_s = clock.stepped_s()
@@ -114,7 +176,7 @@ def clock_stepped(clock: RunClock) -> str | None:
 
 
 def rules_moved(router: Router, from_pct: int) -> str | None:
-    """Whether the rules are where the gate found them: it rehearsed from where customers were, on sides kept apart."""
+    """Whether the rules are where the run found them: it rehearsed from where customers were, on sides kept apart."""
     try:
         customers = router.weights("customers").cluster_pct
         pinned = router.weights("legacy").cluster_pct, router.weights("cluster").cluster_pct
@@ -122,9 +184,9 @@ def rules_moved(router: Router, from_pct: int) -> str | None:
     except ShiftproofError as error:
         return f"where the rules point at the end is not known: {error}"
     if customers != from_pct:
-        return f"somebody moved customers from {from_pct}% to {customers}% while the gate ran"
+        return f"somebody moved customers from {from_pct}% to {customers}% meanwhile"
     if pinned != (0, 100):
-        return f"a rehearsal rule was changed while the gate ran: legacy sends {pinned[0]}%, cluster {pinned[1]}% there"
+        return f"a rehearsal rule was changed meanwhile: legacy sends {pinned[0]}%, cluster {pinned[1]}% there"
     if others:
-        return f"while the gate ran, the customers' rule was also written by {', '.join(others)}"
+        return f"meanwhile the customers' rule was also written by {', '.join(others)}"
     return None

@@ -7,29 +7,19 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from shiftproof.errors import MeasureError
 from shiftproof.gate.clock import RunClock
 from shiftproof.gate.monitor import Monitor
 from shiftproof.gate.notes import Notes, merge_timelines
 from shiftproof.gate.parts import Parts
 from shiftproof.gate.phases import OpenPhase, Phases
-from shiftproof.gate.selfcheck import WatchedLoad, clock_stepped, unlogged
+from shiftproof.gate.selfcheck import WatchedLoad, gaps, look_up
 from shiftproof.gate.settings import Depth
 from shiftproof.judge import LiveJudge, PhaseCount, pair_up
-from shiftproof.model.event import Events, Failure, request_id
-from shiftproof.model.history import (
-    WATCH_GAP,
-    CustomersReport,
-    Happening,
-    History,
-    LbRecord,
-    LoadReport,
-    Source,
-)
+from shiftproof.model.event import Events
+from shiftproof.model.history import CustomersReport, Happening, History, LoadReport
 from shiftproof.ports import RunningLoad
 
 ARRIVAL_GRACE_S = 0.3  # on top of the request time-out: the recorder's own flush
-FAILED_LOOKED_UP = 5000  # failed requests looked up in the load balancer's log; more say nothing new
 
 
 class Underway:
@@ -97,66 +87,33 @@ class Underway:
     def timeline(self) -> tuple[Happening, ...]:
         """All that was seen, and what was missed: the sufficiency claim reads it off the timeline, and says it once."""
         told = [watcher.happenings() for watcher in self._parts.watchers]
-        return merge_timelines(self._notes.happenings(), *told, self._gaps(told))
-
-    def _gaps(self, told: Sequence[Sequence[Happening]]) -> list[Happening]:
-        """Why the timeline is not whole, where no watcher has said so in it: its problem, or a clock that was set."""
-        problems = [("clock", clock_stepped(self._clock))]
-        for watcher, happenings in zip(self._parts.watchers, told, strict=True):
-            if not any(happening.kind == WATCH_GAP for happening in happenings):
-                problems.append((type(watcher).__name__, watcher.problem()))
-        now_ns = self._clock.now_ns()
-        return [
-            Happening(now_ns, Source.SHIFTPROOF, WATCH_GAP, f"watcher/{name}", problem, {"problem": problem})
-            for name, problem in problems
-            if problem
-        ]
+        return merge_timelines(self._notes.happenings(), *told, gaps(self._parts.watchers, told, self._clock))
 
     def history(self) -> History:
         """All so far; after `close`, all there is."""
         events = self.monitor.events()
         events = events[events["intended_ns"].argsort(kind="stable")]
-        failed = events[events["failure"] != Failure.NONE]
-        ids = [request_id(int(event["pair"]), int(event["side"])) for event in failed[:FAILED_LOOKED_UP]]
         # Before the timeline is put together: a log that cannot be read, or is not ours, is part of it.
-        records, gap = self._lookup(ids, events)
+        ended = self._load_report is not None
+        looked = look_up(self._parts.access_log, events, self._started_ns, self._clock.now_ns, ended=ended)
         return History(
             started_ns=self._started_ns,
             phases=self.phases.closed,
             events=events,
             operations=tuple(str(operation["name"]) for operation in self._parts.load_plan.operations),
-            servers=_named(self.load.servers(), events),
-            timeline=merge_timelines(self.timeline(), gap),
-            lb_records=records,
-            logged=not gap and len(failed) <= FAILED_LOOKED_UP,
+            servers=named(self.load.servers(), events),
+            timeline=merge_timelines(self.timeline(), looked.gap),
+            lb_records=looked.records,
+            logged=looked.whole,
             load=self._load_report,
             customers=self._customers(),
             probes=self.monitor.probes(),
         )
 
-    def _lookup(self, ids: list[str], events: Events) -> tuple[tuple[LbRecord, ...], tuple[Happening, ...]]:
-        """The load balancer's records of these requests, and the gap that a log leaves that cannot be believed.
-
-        At the end the log is also held against what was answered. Not among the notes: they are kept for the run, and a
-        later look may find the log readable and whole.
-        """
-        log, problem = self._parts.access_log, None
-        records: tuple[LbRecord, ...] = ()
-        try:
-            records = tuple(log.failed(ids, self._started_ns)) if ids else ()
-            if self._load_report is not None:
-                problem = unlogged(log, events, self._started_ns)
-        except MeasureError as error:
-            problem = str(error)
-        if problem is None:
-            return records, ()
-        subject, data = "watcher/access-log", {"problem": problem}
-        return records, (Happening(self._clock.now_ns(), Source.SHIFTPROOF, WATCH_GAP, subject, problem, data),)
-
     def _customers(self) -> CustomersReport | None:
         return self._parts.customers.report() if self._load_report is not None else None
 
 
-def _named(servers: tuple[str, ...], events: Events) -> tuple[str, ...]:
+def named(servers: tuple[str, ...], events: Events) -> tuple[str, ...]:
     """The names, with nameless ones for the rest: that names are missing is the load's problem, and no bad index."""
     return servers + ("",) * (int(events["served_by"].max()) + 1 - len(servers) if len(events) else 0)

@@ -18,10 +18,15 @@ HANDLERS = {
     "stickiness": "shiftproof.adapters.elbv2:undo_stickiness",
     "legacy": "shiftproof.adapters.embedded_lab:undo_legacy",
     "network": "shiftproof.adapters.embedded_lab:undo_network",
+    "boot-delay": "shiftproof.adapters.embedded_lab:undo_boot_delay",
+    "part": "shiftproof.adapters.embedded_lab:undo_part",
+    "queue": "shiftproof.adapters.sqs:undo_queue",
     "sql": "shiftproof.adapters.postgres:undo_sql",
     "node-power": "shiftproof.chaos.undo:restore_node_power",
     "node-cordon": "shiftproof.chaos.undo:uncordon",
     "synthetic": "shiftproof.adapters.kubernetes:undo_synthetic",
+    "jobs": "shiftproof.adapters.kubernetes:undo_jobs",
+    "overlay": "shiftproof.adapters.kubernetes:undo_overlay",
     "object": "shiftproof.adapters.kubernetes:restore_object",
 }
 

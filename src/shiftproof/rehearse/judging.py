@@ -1,0 +1,54 @@
+"""The scaling claims: which of them are judged of a rehearsal, and which of their verdicts stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import shiftproof.judge.elasticity.claims  # noqa: F401 (importing them registers them)
+from shiftproof.judge.elasticity import EventCase
+from shiftproof.judge.elasticity.registry import judge_event
+from shiftproof.model.verdict import Finding, Verdict
+
+DELIVERED = "load-delivered"
+OF_FIXED_CAPACITY = (DELIVERED, "shortfall", "cost")
+"""Claims that say something of a service that may not scale: figures to compare with."""
+
+OF_PLANNED_DEMAND = (
+    "time-to-capacity",
+    "shortfall",
+    "stability",
+    "cost",
+    "pre-provisioning",
+    "return-to-base",
+    "headroom",
+)
+"""Claims that measure supply against the demand as it was planned. Where pods ran, and what became of jobs, is not."""
+
+
+def judge_scaling(case: EventCase) -> Sequence[Finding]:
+    """Every claim; of fixed capacity (`facts["fixed_pods"]`) those only that do not ask how it scaled."""
+    claims = OF_FIXED_CAPACITY if case.facts.get("fixed_pods") is not None else None
+    return believed(judge_event(case, claims))
+
+
+def believed(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings, less each FAIL that stands on a load which was not there: a service need not follow a plan."""
+    doubts = [found for found in findings if found.claim == DELIVERED and found.verdict is not Verdict.PASS]
+    if not doubts and any(found.claim == DELIVERED for found in findings):
+        return list(findings)
+    said = doubts[0].reason if doubts else "nobody judged whether it was."
+    why = f"The load was not as planned, so this is laid to nobody: {said}"
+    return [as_figure(found, why) if found.claim in OF_PLANNED_DEMAND else found for found in findings]
+
+
+def as_figure(finding: Finding, why: str = "") -> Finding:
+    """A FAIL as a figure that proves nothing, with `data["judged"]` for what it would have been; others as they are.
+
+    why: a sentence that its reason ends with.
+    """
+    if finding.verdict is not Verdict.FAIL:
+        return finding
+    reason = f"{finding.reason} {why}".strip()
+    data = {**finding.data, "judged": Verdict.FAIL.value}
+    return replace(finding, verdict=Verdict.INCONCLUSIVE, reason=reason, data=data)

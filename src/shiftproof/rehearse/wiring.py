@@ -1,0 +1,93 @@
+"""Where a rehearsal's ports meet their adapters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from shiftproof.adapters import ec2, elbv2, haproxy, kubernetes
+from shiftproof.adapters.chaostoolkit import ChaosToolkitFaults
+from shiftproof.adapters.locust import LocustLoad, plan_for
+from shiftproof.adapters.locust.event import LocustEventLoad
+from shiftproof.errors import RefusedError, UserError
+from shiftproof.gate.clock import RunClock
+from shiftproof.gate.config import experiments_dir
+from shiftproof.ports import EventPlan, LoadPlan, Watcher
+from shiftproof.rehearse.judging import judge_scaling
+from shiftproof.rehearse.lab_ready import lab_problem
+from shiftproof.rehearse.parts import EventParts
+from shiftproof.rehearse.settings import PAIRS_PER_S, RehearsalSettings
+from shiftproof.safety.journal import Journal
+
+SPARE_S = 600.0  # the loads end themselves this long after the event and its return, whatever became of us
+WAITS_S = 2.0  # requests that may be in flight at once, as seconds of the highest rate: what only waits is not lost
+
+
+def connect(settings: RehearsalSettings, journal: Journal, clock: RunClock, anchor_ns: int) -> EventParts:
+    """Adapters for this target. `clock` may cut a stage short; threads get one that never does."""
+    service, target, platform = settings.service, settings.target, settings.platform
+    if target.kind != "lab":
+        # The page and the claims are the same there; what sends from pods (infra/load) is not joined to it yet.
+        raise RefusedError(f"target {target.name} is no lab: events are rehearsed in the lab only for now")
+    if target.access_log is None:
+        raise UserError(f"target {target.name} names no access_log", hint=f"add it to infra/targets/{target.name}.yaml")
+    plain_clock = RunClock(anchor_ns)
+    client = kubernetes.connect(target)
+    pairs = replace(
+        plan_for(service, target.entry, seed=settings.seed, anchor_ns=anchor_ns, max_seconds=_longest_s(settings)),
+        rate_per_s=PAIRS_PER_S,
+        probes_per_s=0.0,
+    )
+    faults = ChaosToolkitFaults(
+        target=target,
+        service=service,
+        clock=clock,
+        experiments_dir=experiments_dir(settings.infra_dir),
+        infra_dir=settings.infra_dir,
+        seed=settings.seed,
+    )
+    overlays = kubernetes.overlays_for(target, service, platform.workers, str(settings.infra_dir), journal, client)
+    router = elbv2.connect(target, service)
+    return EventParts(
+        router=router,
+        cluster=kubernetes.KubernetesCluster(client, service, clock, target=target.name, journal=journal),
+        elastic=kubernetes.KubernetesElastic(client, target, service, platform.workers, journal, overlays),
+        load=LocustLoad(),
+        pairs_plan=pairs,
+        event_load=LocustEventLoad(),
+        event_plan=event_plan(settings, pairs),
+        faults=faults,
+        watchers=(*_watchers(settings, plain_clock), faults),
+        access_log=haproxy.HaproxyAccessLog(Path(target.access_log)),
+        jobs=[kubernetes.WorkerJobs(client, target, worker, journal, clock.sleep) for worker in platform.workers],
+        judge=judge_scaling,
+        cluster_pct=router.weights("customers").cluster_pct,
+        ours=partial(lab_problem, target),
+    )
+
+
+def event_plan(settings: RehearsalSettings, pairs: LoadPlan) -> EventPlan:
+    """The event's load: the operations and accounts of the pairs, at rates of its own."""
+    demand, workers = settings.demand, settings.target.events.workers
+    at_once = max(pairs.in_flight_per_side, int(WAITS_S * demand.peak_per_s * pairs.timeout_s / workers) + 1)
+    load = replace(pairs, rate_per_s=demand.peak_per_s, in_flight_per_side=at_once, seed=settings.seed + 2)
+    points = tuple(zip(demand.times_s, demand.rates_per_s, strict=True))
+    return EventPlan(load, points, str(settings.profile.resolve()), workers)
+
+
+def _watchers(settings: RehearsalSettings, clock: RunClock) -> list[Watcher]:
+    """Pods, nodes and autoscalers of everything that scales; the load balancer; machines, where there are any."""
+    target, service = settings.target, settings.service
+    also = [worker.namespace for worker in settings.platform.workers]
+    found: list[Watcher] = [
+        kubernetes.KubernetesWatcher(kubernetes.connect(target), service.namespace, clock, also),
+        kubernetes.ScaleWatcher(kubernetes.connect(target), [service.namespace, *also], clock),
+        elbv2.LoadBalancerWatcher(elbv2.connect(target, service), clock),
+        ec2.MachineWatcher(ec2.connect(target), clock),
+    ]
+    return found
+
+
+def _longest_s(settings: RehearsalSettings) -> float:
+    return settings.demand.seconds + settings.scaling.limits.return_within_s + SPARE_S

@@ -1,0 +1,51 @@
+"""A FAIL that stands on a load which was not there is no FAIL."""
+
+from __future__ import annotations
+
+import pytest
+from fakes.event_cases import unscaled
+from fakes.event_history import good_payday
+
+from shiftproof.model.verdict import Finding, Verdict
+from shiftproof.rehearse.judging import OF_PLANNED_DEMAND, as_figure, believed, judge_scaling
+
+SENT = Finding("load-delivered", "run", Verdict.PASS, "All of it.")
+SHORT = Finding("load-delivered", "run", Verdict.INCONCLUSIVE, "50% of the event's load is missing.")
+
+
+def _failed(claim: str) -> Finding:
+    return Finding(claim, "run", Verdict.FAIL, "Too late.", {"hint": "be quick"})
+
+
+@pytest.mark.parametrize("claim", OF_PLANNED_DEMAND)
+def test_what_measures_against_the_plan_needs_the_plan(claim: str) -> None:
+    assert believed([SENT, _failed(claim)])[1] == _failed(claim)
+    _, found = believed([SHORT, _failed(claim)])
+    assert (found.verdict, found.data) == (Verdict.INCONCLUSIVE, {"hint": "be quick", "judged": "FAIL"})
+    assert found.reason == (
+        "Too late. The load was not as planned, so this is laid to nobody: 50% of the event's load is missing."
+    )
+
+
+def test_where_pods_ran_and_what_became_of_jobs_stays() -> None:
+    assert believed([SHORT, _failed("spot")]) == [SHORT, _failed("spot")]
+
+
+def test_one_doubt_of_several_is_enough() -> None:
+    assert believed([SENT, SHORT, _failed("shortfall")])[2].verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_load_that_nobody_judged_is_none() -> None:
+    (found,) = believed([_failed("shortfall")])
+    assert (found.verdict, "nobody judged whether it was" in found.reason) == (Verdict.INCONCLUSIVE, True)
+
+
+def test_only_a_fail_becomes_a_figure() -> None:
+    for verdict in (Verdict.PASS, Verdict.INCONCLUSIVE):
+        finding = Finding("cost", "run", verdict, "So much.")
+        assert as_figure(finding, "But.") == finding
+
+
+def test_a_delivered_load_is_judged_as_ever() -> None:
+    assert {found.verdict for found in judge_scaling(good_payday().build())} == {Verdict.PASS}
+    assert Verdict.FAIL in {found.verdict for found in judge_scaling(unscaled().build())}
