@@ -16,7 +16,7 @@ help:
 	@echo 'make setup      install and build all that is missing (does nothing when all is there)'
 	@echo 'make gate       set up, start the lab, and judge: may payments go to 25%?'
 	@echo 'make test       set up, check the code, run all tests'
-	@echo 'make qualify    plant every defect once in a fresh lab, with CLEAN=5 clean gates; leaves a table in reports/'
+	@echo 'make qualify    plant every defect once in a fresh lab, with CLEAN=5 clean gates; then payday, clean and with its defects'
 	@echo 'make check      ruff, mypy, import-linter'
 	@echo 'make bench      measure: events, outages, decisions, load, lab up (no lab may be up); with a lab up: benchmarks/gate.py'
 	@echo 'make clean-lab  stop the lab and delete what set-up built'
@@ -39,6 +39,7 @@ format:
 	$(BIN)/ruff format
 
 test: setup check
+	$(BIN)/shiftproof lab build --events
 	$(BIN)/pytest tests -m "not lab" -n $(WORKERS) --dist loadgroup
 	$(BIN)/pytest tests -m lab
 
@@ -47,6 +48,7 @@ qualify: setup
 	$(BIN)/shiftproof lab down
 	$(BIN)/shiftproof lab up
 	$(BIN)/shiftproof sensitivity --clean $(CLEAN) --repeat $(REPEAT) $(if $(RESULTS),--results $(RESULTS)) $(FRESH)
+	$(BIN)/python benchmarks/rehearsals.py $(if $(RESULTS),--out $(RESULTS)/rehearsals.json)
 
 bench: setup
 	$(BIN)/python benchmarks/events.py
@@ -54,6 +56,7 @@ bench: setup
 	nice $(BIN)/python -m benchmarks.decisions
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/lab_up.py
+	$(BIN)/python benchmarks/hindsight_week.py
 
 clean-lab:
 	-$(BIN)/shiftproof lab down
