@@ -83,9 +83,9 @@ def rehearse(world: EventWorld, infra: Path, tmp_path: Path, monkeypatch: pytest
     for handler in ("overlay", "object", "jobs", "synthetic"):
         monkeypatch.setitem(HANDLERS, handler, "fakes.rehearsals:undo")
     monkeypatch.setattr(opening, "RunClock", QuickClock)
-    monkeypatch.setattr(opening, "scope_of", lambda target: "lab:1:1")
+    monkeypatch.setattr("shiftproof.gate.opening.scope_of", lambda target: "lab:1:1")
     monkeypatch.setattr("shiftproof.gate.undo.scope_of", lambda target: "lab:1:1")
-    monkeypatch.setattr(opening, "require_whole", lambda target: None)
+    monkeypatch.setattr("shiftproof.gate.opening.require_whole", lambda target: None)
     monkeypatch.setattr(settings, "read_profile", lambda profile: SHORT)
     for place, seconds in WAITS.items():
         monkeypatch.setattr(f"shiftproof.rehearse.{place}", seconds)

@@ -71,12 +71,7 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
     refuse_in_peak(settings.platform, settings.target, datetime.now(UTC))
     defect = read_defect(request.defect) if request.defect is not None else None
     with tidy(settings.run_dir), exclusive(f"gate {request.service} --to {request.to_pct}"):
-        say_recovered(settings.target, view.note)
-        require_whole(settings.target)
-        scope = scope_of(settings.target)
-        # Children (chaos experiments) write to the same journal in the name of the same run.
-        os.environ.update(SHIFTPROOF_RUN=settings.run_id, SHIFTPROOF_SCOPE=scope)
-        journal = Journal(journal_dir(), run_id=settings.run_id, scope=scope)
+        journal = take_up(settings.target, settings.run_id, view.note)
         anchor_ns = take_anchor()
         clock = RunClock(anchor_ns)
         parts = connect(settings, journal, clock, anchor_ns)
@@ -87,6 +82,16 @@ def open_gate(request: Request, view: View) -> Iterator[Opened]:
                     view.note(f"planted {planting.defect.id}: {note}")
             with GateSession(settings, parts, clock, journal, view, planting) as session:
                 yield Opened(settings, session, experiments)
+
+
+def take_up(target: Target, run_id: str, note: Callable[[str], None]) -> Journal:
+    """Undo what an earlier run left, see that the target is whole, and open this run's journal. Needs the lock."""
+    say_recovered(target, note)
+    require_whole(target)
+    scope = scope_of(target)
+    # Children (chaos experiments) write to the same journal in the name of the same run.
+    os.environ.update(SHIFTPROOF_RUN=run_id, SHIFTPROOF_SCOPE=scope)
+    return Journal(journal_dir(), run_id=run_id, scope=scope)
 
 
 @contextmanager

@@ -178,7 +178,7 @@ class GateSession:
         findings += self._planting.findings() if self._planting is not None else []
         failed = any(finding.verdict is Verdict.FAIL for finding in findings)
         findings += self._unchecked(failed_early=failed) + self.integrity.closing_findings(failed_early=failed)
-        info = run_info(self.settings, workload, self._load_s(case))
+        info = run_info(self.settings, workload, self._load_s(case), quick=self.settings.quick)
         result = conclude(self.settings, self.from_pct, self._began, findings, case, info)
         return result, case
 

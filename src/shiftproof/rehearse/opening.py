@@ -10,15 +10,14 @@ from datetime import UTC, datetime
 
 from shiftproof.adapters.targets import INFRA_ENV
 from shiftproof.gate.clock import RunClock, take_anchor
-from shiftproof.gate.opening import make_folder, put_back, say_recovered, tidy
-from shiftproof.gate.world import require_whole, scope_of
+from shiftproof.gate.opening import make_folder, put_back, take_up, tidy
 from shiftproof.rehearse.parts import EventParts
 from shiftproof.rehearse.request import EventRequest
 from shiftproof.rehearse.session import RehearsalSession
 from shiftproof.rehearse.settings import RehearsalSettings, settings_for
 from shiftproof.rehearse.wiring import connect
 from shiftproof.report.event_live import EventView
-from shiftproof.safety.journal import Journal, journal_dir
+from shiftproof.safety.journal import Journal
 from shiftproof.safety.lock import exclusive
 from shiftproof.safety.windows import refuse_in_peak
 
@@ -46,12 +45,7 @@ def open_rehearsal(request: EventRequest, view: EventView) -> Iterator[Opened]:
     refuse_in_peak(settings.platform, settings.target, datetime.now(UTC))
     make_folder(settings.run_dir)
     with tidy(settings.run_dir), exclusive(request.command):
-        say_recovered(settings.target, view.note)
-        require_whole(settings.target)
-        scope = scope_of(settings.target)
-        # Children (chaos experiments) write to the same journal in the name of the same run.
-        os.environ.update(SHIFTPROOF_RUN=settings.run_id, SHIFTPROOF_SCOPE=scope)
-        journal = Journal(journal_dir(), run_id=settings.run_id, scope=scope)
+        journal = take_up(settings.target, settings.run_id, view.note)
         anchor_ns = take_anchor()
         clock = RunClock(anchor_ns)
         parts = connect(settings, journal, clock, anchor_ns)

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from shiftproof.gate.identity import versions
+from shiftproof.gate.identity import run_info
 from shiftproof.gate.where import with_place
 from shiftproof.judge import pair_up
 from shiftproof.judge.elasticity.case import EventCase
 from shiftproof.model.event import Failure
 from shiftproof.model.rehearsed import Rehearsed
-from shiftproof.model.result import CustomerCount, PairCount, PhaseRow, RunInfo, RunResult
+from shiftproof.model.result import CustomerCount, PairCount, PhaseRow, RunResult
 from shiftproof.model.verdict import Finding, Verdict, merge
 from shiftproof.ports import WorkloadState
 from shiftproof.rehearse.judging import as_figure
@@ -53,7 +53,7 @@ def conclude(
         requests=_pairs(case),
         customers=CustomerCount(),
         outages=(),
-        run=_info(settings, case, workload),
+        run=run_info(settings, workload, _load_s(case)),
         run_dir=settings.run_dir,
         phases=_rows(case, found),
         event=rehearsed(settings, case),
@@ -90,23 +90,8 @@ def _pairs(case: EventCase | None) -> PairCount:
     )
 
 
-def _info(settings: RehearsalSettings, case: EventCase | None, workload: WorkloadState | None) -> RunInfo:
-    digests = {}
-    if workload is not None:
-        digests = {f"image {number}": image for number, image in enumerate(workload.image_ids, 1)}
-        digests["manifests"] = workload.manifest_digest
-    return RunInfo(
-        id=settings.run_id,
-        operator=settings.operator,
-        ticket=settings.ticket or None,
-        digests=digests,
-        config_hash=settings.config_hash,
-        versions=versions(),
-        seed=settings.seed,
-        quick=False,
-        defect=settings.defect.stem if settings.defect is not None else None,
-        load_s=0.0 if case is None else (case.looked_until_ns - case.start_ns) / 1e9,
-    )
+def _load_s(case: EventCase | None) -> float:
+    return 0.0 if case is None else (case.looked_until_ns - case.start_ns) / 1e9
 
 
 def _rows(case: EventCase | None, findings: Sequence[Finding]) -> tuple[PhaseRow, ...]:

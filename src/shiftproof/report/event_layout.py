@@ -13,6 +13,7 @@ from shiftproof.model.demand import Demand
 from shiftproof.report.event_evidence import Curves, EventEvidence
 from shiftproof.report.event_lanes import Moment
 from shiftproof.report.event_titles import titles
+from shiftproof.report.figure_layout import frames
 from shiftproof.report.lanes import Lane
 
 Json = dict[str, Any]
@@ -63,7 +64,7 @@ def layout(
             "spikedash": "solid",
             "spikecolor": "var:--muted",
         },
-        "shapes": _frames(domains) + _bands(evidence, span_ms) + _lines(marked) + _threshold(evidence, span_ms),
+        "shapes": frames(domains.values()) + _bands(evidence, span_ms) + _lines(marked) + _threshold(evidence, span_ms),
         "annotations": _band_labels(evidence, span_ms) + titles(evidence.threshold_ms, domains),
     }
     special = {"latency": _milliseconds(evidence.curves, evidence.threshold_ms), "lanes": _lane_axis(lanes)}
@@ -190,23 +191,6 @@ def _band_labels(evidence: EventEvidence, span_ms: tuple[float, float]) -> list[
             "font": {"size": 11, "color": "var:--muted"},
         }
         for name, begin, end in _spans(evidence, span_ms)
-    ]
-
-
-def _frames(domains: dict[str, tuple[float, float]]) -> list[Json]:
-    return [
-        {
-            "type": "rect",
-            "xref": "paper",
-            "yref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "y0": low,
-            "y1": high,
-            "layer": "below",
-            "line": {"width": 1, "color": "var:--line"},
-        }
-        for low, high in domains.values()
     ]
 
 

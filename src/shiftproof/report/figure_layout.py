@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -64,7 +64,7 @@ def layout(
         "yaxis2": _axis("latency") | _milliseconds(series),
         "yaxis3": _axis("weights") | {"range": [0, 105], "tickvals": [0, 50, 100], "fixedrange": True},
         "yaxis4": _axis("lanes") | _lane_axis(rows),
-        "shapes": _frames()
+        "shapes": frames(DOMAINS.values())
         + _bands(history.phases)
         + ([] if threshold_ms is None else [_threshold(threshold_ms, (start, end))]),
         "annotations": _band_labels(history.phases) + _titles() + _empty_words(series),
@@ -144,8 +144,8 @@ def _bands(phases: Sequence[Phase]) -> list[Json]:
     ]
 
 
-def _frames() -> list[Json]:
-    """A frame around each panel."""
+def frames(domains: Iterable[tuple[float, float]]) -> list[Json]:
+    """A frame around each panel, from its lower to its upper end."""
     return [
         {
             "type": "rect",
@@ -158,7 +158,7 @@ def _frames() -> list[Json]:
             "layer": "below",
             "line": {"width": 1, "color": "var:--line"},
         }
-        for low, high in DOMAINS.values()
+        for low, high in domains
     ]
 
 

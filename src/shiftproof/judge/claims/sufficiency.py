@@ -14,9 +14,10 @@ from shiftproof.judge.claims.common import effect_problem
 from shiftproof.judge.claims.soundness import LATE_NS, of_a_phase, of_the_run
 from shiftproof.judge.claims.traffic import followed
 from shiftproof.judge.registry import claim
-from shiftproof.judge.words import clock, count, length, percent
+from shiftproof.judge.watched import unwatched
+from shiftproof.judge.words import count, length, percent
 from shiftproof.model.event import Failure, Side
-from shiftproof.model.history import WATCH_GAP, LoadReport, Phase, PhaseKind
+from shiftproof.model.history import LoadReport, Phase, PhaseKind
 from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "sufficiency"
@@ -91,14 +92,7 @@ def _lateness(case: Case) -> Iterator[str]:
 
 
 def _watchers(case: Case) -> Iterator[str]:
-    for happening in case.history.timeline:
-        if happening.kind == WATCH_GAP:
-            problem = happening.data.get("problem") or happening.detail
-            yield f"the timeline has a gap at {clock(happening.t_ns)}: {happening.subject}: {problem}"
-    heard = {happening.source for happening in case.history.timeline}
-    for source in case.watchers:
-        if source not in heard:
-            yield f"nothing was heard from {source.value}: its watcher saw nothing"
+    yield from unwatched(case.history.timeline, case.watchers)
 
 
 def _extent(case: Case) -> Iterator[str]:

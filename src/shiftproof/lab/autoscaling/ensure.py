@@ -32,7 +32,7 @@ def bring_up(target: Target, console: Console) -> Mapping[str, float]:
     """Start it in the lab unless it runs; returns seconds by part. Raises SetupError, LabError, ConfigError."""
     control = require_lab().control()
     plan = make_plan(target)
-    if control.autoscaling_progress().keys() >= {"node-pools"}:
+    if control.status()["autoscaling"]["up"]:
         return control.autoscale(plan.to_dict())
     with shown("autoscaling", console) as ticker, _looking(control, lambda up: ticker.update(note=up)):
         return control.autoscale(plan.to_dict())

@@ -14,9 +14,10 @@ from shiftproof.judge.elasticity.claims.common import S
 from shiftproof.judge.elasticity.need import due_each_s
 from shiftproof.judge.elasticity.registry import event_claim
 from shiftproof.judge.elasticity.served import Ints, Served, of_control, of_event
-from shiftproof.judge.words import clock, count, percent
+from shiftproof.judge.watched import unwatched
+from shiftproof.judge.words import count, percent
 from shiftproof.model.event import Failure, Side
-from shiftproof.model.history import WATCH_GAP, LoadReport
+from shiftproof.model.history import LoadReport
 from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "load-delivered"
@@ -156,14 +157,7 @@ def _control(case: EventCase, control: Served) -> Iterator[str]:
 
 
 def _watchers(case: EventCase) -> Iterator[str]:
-    for happening in case.history.timeline:
-        if happening.kind == WATCH_GAP:
-            problem = happening.data.get("problem") or happening.detail
-            yield f"the timeline has a gap at {clock(happening.t_ns)}: {happening.subject}: {problem}"
-    heard = {happening.source for happening in case.history.timeline}
-    for source in case.watchers:
-        if source not in heard:
-            yield f"nothing was heard from {source.value}: its watcher saw nothing"
+    yield from unwatched(case.history.timeline, case.watchers)
     if case.looked_until_ns < case.end_ns or case.end_ns - case.start_ns < _DELIVERED * case.demand.seconds * S:
         seconds = (min(case.looked_until_ns, case.end_ns) - case.start_ns) / S
         yield f"the event was ended after {seconds:.0f} of {case.demand.seconds:.0f} s"
