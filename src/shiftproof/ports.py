@@ -327,13 +327,17 @@ class Load(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """What an experiment's own file says of it. kind: GRACEFUL or CRASH. Only a crash has a budget."""
+    """What an experiment's own file says of it. kind: GRACEFUL or CRASH. Only a crash has a budget.
+
+    on_rise: of a load event it belongs to the rise, and not to where the load is highest.
+    """
 
     name: str
     title: str
     kind: PhaseKind
     repeats: int
     budget: Budget | None = None
+    on_rise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

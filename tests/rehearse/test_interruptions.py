@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from shiftproof.judge.elasticity.case import Strike
 from shiftproof.model.history import Happening, Source
-from shiftproof.rehearse.interruptions import Struck, interruptions
+from shiftproof.rehearse.interruptions import interruptions
 from shiftproof.rehearse.request import EventRequest
 from shiftproof.rehearse.settings import RehearsalSettings, settings_for
 
@@ -26,7 +27,7 @@ def _pod(t_s: float, kind: str, name: str, node: str, workload: str = "statement
 
 
 WORKERS = [_pod(1, "pod.present", f"statements-5c-{name}", "spot-1") for name in ("bbbbb", "ccccc")]
-STRUCK = Struck("spot-interruption", 10 * S, ("node/spot-1", "pod/x"), {"noticed": True})
+STRUCK = Strike("spot-interruption", 10 * S, 90 * S, victims=("node/spot-1", "pod/x"), facts={"noticed": True})
 
 
 def test_workers_are_back_once_as_many_as_before_are_ready(settings: RehearsalSettings) -> None:
@@ -109,7 +110,7 @@ def test_without_a_loss_nothing_is_proven(settings: RehearsalSettings, timeline:
 
 def test_a_node_of_the_service_alone_is_no_matter_of_spot(settings: RehearsalSettings) -> None:
     mine = _pod(1, "pod.present", "payments-7d-bbbbb", "node-1", "payments")
-    lost = Struck("node-loss", 10 * S, ("node/node-1",))
+    lost = Strike("node-loss", 10 * S, 90 * S, victims=("node/node-1",))
     assert interruptions([lost], [*WORKERS, mine], settings) == ()
     spot = Happening(1 * S, Source.KUBERNETES, "node.present", "node/node-1", data={"capacity_type": "spot"})
     (found,) = interruptions([lost], [spot, *WORKERS, mine], settings)
@@ -129,5 +130,8 @@ def test_critical_pods_on_the_machine_are_named_and_others_are_not(settings: Reh
 
 
 def test_what_took_no_effect_interrupted_nothing(settings: RehearsalSettings) -> None:
-    assert interruptions([Struck("spot-interruption", 1, ("node/spot-1",), problem="no effect")], [], settings) == ()
-    assert interruptions([Struck("pod-kill", 1, ("pod/a",))], [], settings) == ()
+    assert (
+        interruptions([Strike("spot-interruption", 1, 2, victims=("node/spot-1",), problem="no effect")], [], settings)
+        == ()
+    )
+    assert interruptions([Strike("pod-kill", 1, 2, victims=("pod/a",))], [], settings) == ()

@@ -110,27 +110,60 @@ def outages_of(spans: Sequence[OutageSpan], phases: Sequence[Phase]) -> tuple[Ou
     return tuple(span.as_outage(phases[span.phase].name if span.phase >= 0 else "between phases") for span in spans)
 
 
-def _span(pairs: Pairs, rows: Ints, good: Ints, started_ns: int) -> OutageSpan:
-    sent = pairs.treatment_sent_ns[rows]
-    first, last = int(sent[0]), int(sent[-1])
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One outage, by when its failures and the successes around them were sent (ns). See the module.
+
+    failures: how many, first_ns and last_ns of them; it began no earlier than earliest_ns and ended no later than
+    latest_ns. share: of all that was sent from first to last.
+    """
+
+    first_ns: int
+    last_ns: int
+    earliest_ns: int
+    latest_ns: int
+    failures: int
+    share: float
+
+    @property
+    def least_ms(self) -> float:
+        return (self.last_ns - self.first_ns) / 1e6
+
+    @property
+    def most_ms(self) -> float:
+        return (self.latest_ns - self.earliest_ns) / 1e6
+
+
+def stretch_of(failed: Ints, good: Ints) -> Stretch:
+    """failed: when the failures of one outage were sent, good: when all successes were; both rising."""
+    first, last = int(failed[0]), int(failed[-1])
     before = int(np.searchsorted(good, first, side="left"))  # successes sent before the first failure
     after = int(np.searchsorted(good, last, side="right"))
-    within = after - before
-    share = len(rows) / (len(rows) + within)
+    share = len(failed) / (len(failed) + after - before)
     lucky = 1 if share >= 1 else math.ceil(math.log(_LUCKY) / math.log1p(-share))
     earliest = first - _reach(first - good[max(0, before - lucky) : before][::-1], lucky)
     latest = last + _reach(good[after : after + lucky] - last, lucky)
-    least, most = (last - first) / 1e6, (latest - earliest) / 1e6
+    return Stretch(first, last, earliest, latest, len(failed), share)
+
+
+def stretches(failed: Ints, good: Ints) -> tuple[Stretch, ...]:
+    """Failures less than 1 s apart, joined. When each was sent, in ns, and when each success was; in any order."""
+    sent, good = np.sort(failed), np.sort(good)
+    return tuple(stretch_of(part, good) for part in np.split(sent, _cuts(sent))) if len(sent) else ()
+
+
+def _span(pairs: Pairs, rows: Ints, good: Ints, started_ns: int) -> OutageSpan:
+    found = stretch_of(pairs.treatment_sent_ns[rows], good)
     return OutageSpan(
         phase=int(pairs.phase[rows[0]]),
         rows=tuple(int(row) for row in rows),
-        first_ns=first,
-        last_ns=last,
-        start_ms=((earliest + first) / 2 - started_ns) / 1e6,
-        duration_ms=(least + most) / 2,
-        error_ms=(most - least) / 2 + (2 * PATH_JITTER_MS),
+        first_ns=found.first_ns,
+        last_ns=found.last_ns,
+        start_ms=((found.earliest_ns + found.first_ns) / 2 - started_ns) / 1e6,
+        duration_ms=(found.least_ms + found.most_ms) / 2,
+        error_ms=(found.most_ms - found.least_ms) / 2 + (2 * PATH_JITTER_MS),
         requests=len(rows),
-        failed_share=share,
+        failed_share=found.share,
     )
 
 

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from shiftproof.judge.elasticity.case import Interruption
+from shiftproof.judge.elasticity.case import Interruption, Strike
 from shiftproof.judge.elasticity.steps import Steps
 from shiftproof.judge.elasticity.supply import Supply, read_supply
+from shiftproof.judge.elasticity.toll import fault_began_ns
 from shiftproof.model.history import Happening
-from shiftproof.ports import ExperimentResult
 from shiftproof.rehearse.settings import RehearsalSettings
 
 NOTICED = "noticed"
 """Fact of an experiment: whether the machine's end was announced."""
-
-
-@dataclass(frozen=True, slots=True)
-class Struck:
-    """One experiment as it ended. victims: `node/NAME`, `pod/NAME`."""
-
-    experiment: str
-    began_ns: int
-    victims: Sequence[str] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    problem: str | None = None
-    service_problem: str | None = None
-
-    @classmethod
-    def of(cls, experiment: str, result: ExperimentResult) -> Struck:
-        return cls(
-            experiment,
-            result.action_start_ns,
-            result.victims,
-            result.facts,
-            result.problem,
-            result.service_problem,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +25,7 @@ class _Loss:
 
 
 def interruptions(
-    struck: Sequence[Struck], timeline: Sequence[Happening], settings: RehearsalSettings
+    struck: Sequence[Strike], timeline: Sequence[Happening], settings: RehearsalSettings
 ) -> tuple[Interruption, ...]:
     """One for each node that an experiment took, where it took effect and Spot claims have a say in it.
 
@@ -64,7 +40,7 @@ def interruptions(
             sort, _, node = victim.partition("/")
             if sort != "node":
                 continue
-            t_ns = _began_ns(one, node, timeline)
+            t_ns = fault_began_ns(timeline, one, (victim,))
             carried = _carried(timeline, settings, node, t_ns)
             if carried or node in spot or one.experiment in of_workers:
                 found.append(_interruption(one, node, t_ns, carried, timeline, settings))
@@ -78,7 +54,7 @@ def _carried(timeline: Sequence[Happening], settings: RehearsalSettings, node: s
 
 
 def _interruption(
-    struck: Struck,
+    struck: Strike,
     node: str,
     t_ns: int,
     carried: Sequence[str],
@@ -137,16 +113,6 @@ def _after(steps: Steps, t_ns: int) -> Iterator[tuple[int, int]]:
     """(t_ns, value) of each change later than that."""
     pairs = zip(steps.at_ns.tolist(), steps.values.tolist(), strict=True)
     return ((at_ns, value) for at_ns, value in pairs if at_ns > t_ns)
-
-
-def _began_ns(struck: Struck, node: str, timeline: Sequence[Happening]) -> int:
-    """By the fault's own mark where it left one."""
-    marks = [
-        one.t_ns
-        for one in timeline
-        if one.kind == "fault.begin" and one.subject == f"node/{node}" and one.t_ns >= struck.began_ns
-    ]
-    return min(marks, default=struck.began_ns)
 
 
 def _homes(timeline: Sequence[Happening], deployment: str, t_ns: int) -> Mapping[str, str]:

@@ -1,11 +1,13 @@
-"""Experiments while the load is highest."""
+"""Experiments in the middle of an event: those of its rise as the load begins, the others while it is highest."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shiftproof.errors import FaultError, ShiftproofError
 from shiftproof.gate.clock import RunClock
-from shiftproof.model.verdict import Finding, Verdict
-from shiftproof.rehearse.interruptions import Struck
+from shiftproof.judge.elasticity.case import Strike
+from shiftproof.ports import Experiment
 from shiftproof.rehearse.parts import EventParts
 from shiftproof.rehearse.settings import Plateau, RehearsalSettings
 from shiftproof.report.event_live import EventView
@@ -14,37 +16,27 @@ LOOK_S = 1.0
 
 
 class Strikes:
-    """One rehearsal's; `struck` is how each ended."""
+    """One rehearsal's; `struck` is how each ended. Making it raises UserError or ConfigError for a bad file."""
 
     def __init__(self, settings: RehearsalSettings, parts: EventParts, clock: RunClock, view: EventView) -> None:
-        self.struck: list[Struck] = []
+        self.struck: list[Strike] = []
         self._settings = settings
         self._parts = parts
         self._clock = clock
         self._view = view
+        asked = [parts.faults.experiment(name) for name in settings.experiments]
+        self._on_rise = [one for one in asked if one.on_rise]
+        self._on_peak = [one for one in asked if not one.on_rise]
+        self._of_workers = [parts.faults.experiment(name) for name in settings.of_workers]
 
     def strike_all(self, start_ns: int, plateau: Plateau) -> list[dict[str, object]]:
         """One after the other, those of workers once their machines are there, or too late for it; for phase facts."""
-        settings = self._settings
+        done = [self._strike(experiment) for experiment in self._on_rise]
         self._clock.sleep(max(0.0, plateau.strike_s - (self._clock.now_ns() - start_ns) / 1e9))
-        done = [self._strike(name) for name in settings.experiments]
-        if settings.of_workers:
+        done += [self._strike(experiment) for experiment in self._on_peak]
+        if self._of_workers:
             self._wait_for_spot(start_ns + int(plateau.end_s * 1e9))
-        return [*done, *(self._strike(name) for name in settings.of_workers)]
-
-    def findings(self, phase: str) -> list[Finding]:
-        """An experiment that did nothing proves nothing; one that the service did not bear is its fault."""
-        without = [
-            Finding("sufficiency", phase, Verdict.INCONCLUSIVE, f"{one.experiment}: {one.problem}")
-            for one in self.struck
-            if one.problem is not None
-        ]
-        not_borne = [
-            Finding("recovery", phase, Verdict.FAIL, f"{one.experiment}: {one.service_problem}")
-            for one in self.struck
-            if one.service_problem is not None
-        ]
-        return [*without, *not_borne]
+        return [*done, *(self._strike(experiment) for experiment in self._of_workers)]
 
     def _wait_for_spot(self, until_ns: int) -> None:
         """Until a worker is at work on them: a pod that only has a place has nothing in hand that could be lost.
@@ -60,14 +52,33 @@ class Strikes:
                 pass  # asked again: what is judged comes from the watchers
             self._clock.sleep(LOOK_S)
 
-    def _strike(self, experiment: str) -> dict[str, object]:
-        self._view.note(f"{experiment} begins")
-        began_ns = self._clock.now_ns()
-        try:
-            result = self._parts.faults.run(experiment, self._settings.run_dir, 1)
-            struck = Struck.of(experiment, result)
-        except FaultError as error:
-            struck = Struck(experiment, began_ns, problem=str(error))
+    def _strike(self, experiment: Experiment) -> dict[str, object]:
+        self._view.note(f"{experiment.name} begins")
+        struck = self._run(experiment)
         self.struck.append(struck)
-        self._view.note(f"{experiment} has ended: {struck.problem or ', '.join(struck.victims) or 'nothing was hit'}")
-        return {"experiment": experiment, "victims": list(struck.victims), "problem": struck.problem}
+        said = struck.problem or struck.service_problem or ", ".join(struck.victims) or "nothing was hit"
+        self._view.note(f"{experiment.name} has ended: {said}")
+        return {"experiment": experiment.name, "victims": list(struck.victims), "problem": struck.problem}
+
+    def _run(self, experiment: Experiment) -> Strike:
+        began_ns = self._clock.now_ns()
+        victims: Sequence[str] = ()
+        facts, service_problem = {}, None
+        try:
+            result = self._parts.faults.run(experiment.name, self._settings.run_dir, 1)
+        except FaultError as error:
+            problem: str | None = str(error)
+        else:
+            began_ns, victims, facts = result.action_start_ns, result.victims, dict(result.facts)
+            problem, service_problem = result.problem, result.service_problem
+        return Strike(
+            experiment=experiment.name,
+            began_ns=began_ns,
+            ended_ns=self._clock.now_ns(),
+            kind=experiment.kind,
+            budget=experiment.budget,
+            victims=victims,
+            facts=facts,
+            problem=problem,
+            service_problem=service_problem,
+        )

@@ -39,6 +39,7 @@ _CLAIM_ORDER = (
     "pre-provisioning",
     "time-to-capacity",
     "stability",
+    "experiment",
     "spot",
     "shortfall",
     "headroom",
@@ -343,6 +344,13 @@ CLAIMS: dict[str, tuple[str, str]] = {
     "headroom": (
         "The service carries its declared peak before it breaks.",
         "On a ramp, the rate from which on seconds turn bad for good (a CUSUM's change point), with its error.",
+    ),
+    "experiment": (
+        "A fault in the middle of the event costs no more than its file allows.",
+        (
+            "Graceful work: no request of the event fails because of it. A crash: how many fail, for how long and how "
+            "soon all is well again, against its budget. An autoscaler that sees no metric keeps its pods."
+        ),
     ),
     "spot": (
         "Nothing critical runs on machines that may be taken away, and no job is lost or done twice.",

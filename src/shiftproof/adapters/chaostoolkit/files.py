@@ -28,12 +28,16 @@ class BudgetPart(Strict):
 
 
 class ShiftproofPart(Strict):
-    """Our part: how the gate runs and judges the experiment. Graceful work has no budget, since it may cost nothing."""
+    """Our part: how it is run and judged. Graceful work has no budget, since it may cost nothing.
+
+    during: when a load event is struck by it, as its load rises or while it is highest.
+    """
 
     name: Literal["shiftproof"]
     kind: Literal["graceful", "crash"]
     repeats: PositiveInt | None = None
     budget: BudgetPart | None = None
+    during: Literal["rise", "peak"] = "peak"
 
     @model_validator(mode="after")
     def _budget_by_kind(self) -> Self:
@@ -115,6 +119,7 @@ def described(name: str, file: ExperimentFile) -> Experiment:
         kind=PhaseKind.GRACEFUL if graceful else PhaseKind.CRASH,
         repeats=ours.repeats or (GRACEFUL_REPEATS if graceful else CRASH_REPEATS),
         budget=Budget(budget.outage_ms, budget.lost_requests, budget.recover_s) if budget is not None else None,
+        on_rise=ours.during == "rise",
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from shiftproof.judge.elasticity.hindsight import Prices
 from shiftproof.model.demand import Demand
-from shiftproof.model.history import History, LoadReport, Source
+from shiftproof.model.history import Budget, History, LoadReport, PhaseKind, Source
 from shiftproof.model.load_event import LoadEvent
 from shiftproof.model.platform import Objectives, Scaling
 
@@ -22,6 +23,26 @@ class JobsReport:
     twice: int = 0
     lost: int = 0
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """One experiment in the middle of an event, as it ended. victims: `node/NAME`, `pod/NAME`, `part/NAME`.
+
+    kind: GRACEFUL (it may cost no request) or CRASH (what its budget allows). began_ns: when its method began;
+    ended_ns: when its last rollback and its steady state were over. facts: its actions' own, e.g.
+    {"blind_after_s": 41.2}. problem: why it proves nothing. service_problem: what the service did not bear.
+    """
+
+    experiment: str
+    began_ns: int
+    ended_ns: int
+    kind: PhaseKind = PhaseKind.GRACEFUL
+    budget: Budget | None = None
+    victims: Sequence[str] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+    service_problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +94,7 @@ class EventCase:
     lost_share: float = 0.0
     jobs: Sequence[JobsReport] = ()
     interruptions: Sequence[Interruption] = ()
+    strikes: Sequence[Strike] = ()
     critical: Sequence[str] = ()
     alpha: float = 0.01
     confidence: float = 0.99

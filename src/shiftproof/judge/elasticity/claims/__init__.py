@@ -2,6 +2,7 @@
 
 from shiftproof.judge.elasticity.claims import (  # noqa: F401  (imported to be registered)
     cost,
+    experiment,
     headroom,
     load_delivered,
     pre_provisioning,

@@ -1,0 +1,169 @@
+"""Experiments: graceful work loses nothing, a crash keeps to its budget, a blind autoscaler holds its size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fakes.event_cases import the
+from fakes.event_history import START_NS, EventBuilder, S, good_payday
+
+from shiftproof.judge.elasticity.case import EventCase, Strike
+from shiftproof.judge.elasticity.registry import event_claim_names, judge_event
+from shiftproof.model.event import Side
+from shiftproof.model.history import Budget, PhaseKind, Source
+from shiftproof.model.verdict import Finding, Verdict
+
+_NAME = "experiment"
+BUDGET = Budget(outage_ms=5000, lost_requests=600, recover_s=20)
+
+
+def _at(t_s: float) -> int:
+    return START_NS + int(t_s * S)
+
+
+def _drain(**changes: Any) -> Strike:
+    return replace(Strike("node-drain", _at(100), _at(140), victims=("node/a",)), **changes)
+
+
+def _crash(**changes: Any) -> Strike:
+    return _drain(experiment="node-loss", kind=PhaseKind.CRASH, budget=BUDGET, **changes)
+
+
+def _judged(event: EventBuilder, strike: Strike) -> Finding:
+    return the(event.build(strikes=(strike,)), _NAME)
+
+
+def _lost(begin_s: float, end_s: float, share: float = 1.0, **more: Any) -> EventBuilder:
+    return good_payday().spell(Side.EXTRA_CLUSTER, begin_s, end_s, share=share, **more)
+
+
+def test_it_is_asked_only_where_something_struck() -> None:
+    assert _NAME in event_claim_names()
+    assert _NAME not in {finding.claim for finding in judge_event(good_payday().build())}
+
+
+def test_graceful_work_that_lost_nothing() -> None:
+    found = _judged(good_payday(), _drain())
+    assert found.verdict is Verdict.PASS
+    assert (found.data["failed"], found.data["requests"]) == (0, pytest.approx(40 * 150, rel=0.02))
+
+
+def test_graceful_work_that_lost_requests() -> None:
+    found = _judged(_lost(110, 111, 0.2), _drain())
+    assert found.verdict is Verdict.FAIL
+    assert "graceful work may lose none" in found.reason
+
+
+def test_what_failed_before_it_or_after_it_is_not_its_own() -> None:
+    assert _judged(_lost(85, 95), _drain()).verdict is Verdict.PASS
+    assert _judged(_lost(141, 150), _drain()).verdict is Verdict.PASS
+
+
+def test_what_is_only_late_is_not_lost_by_graceful_work() -> None:
+    assert _judged(_lost(105, 120, latency_ms=900), _drain()).verdict is Verdict.PASS
+
+
+def test_a_single_failure_is_neither() -> None:
+    found = _judged(_lost(110, 110.008), _drain())
+    assert (found.verdict, found.data["failed"]) == (Verdict.INCONCLUSIVE, 1)
+
+
+def test_a_control_that_fails_as_well_is_a_cause_that_is_shared() -> None:
+    event = _lost(105, 130, 0.5).spell(Side.LEGACY, 105, 130, share=0.5)
+    found = _judged(event, _drain())
+    assert (found.verdict, "the cause is shared" in found.reason) == (Verdict.INCONCLUSIVE, True)
+
+
+def test_one_that_proves_nothing_and_one_that_was_not_borne() -> None:
+    assert _judged(good_payday(), _drain(problem="no node was hit")).verdict is Verdict.INCONCLUSIVE
+    found = _judged(good_payday(), _drain(service_problem="never whole again"))
+    assert (found.verdict, found.reason) == (Verdict.FAIL, "node-drain: never whole again.")
+
+
+def test_a_crash_within_its_budget() -> None:
+    found = _judged(_lost(101, 104), _crash())
+    assert found.verdict is Verdict.PASS, found.reason
+    assert found.data["failed"] == pytest.approx(450, abs=15)
+    assert found.data["recovered_s"] in (3, 4)
+    assert 2950 < found.data["longest_outage_ms"] < 3100
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "end_s", "share", "why"),
+    [
+        (101, 108, 1.0, "longer without an answer than may be"),
+        (101, 108, 1.0, "more than may be lost"),
+        (101, 127, 0.1, "not well again in time"),
+    ],
+)
+def test_a_crash_beyond_its_budget(begin_s: float, end_s: float, share: float, why: str) -> None:
+    found = _judged(_lost(begin_s, end_s, share), _crash())
+    assert (found.verdict, why in found.reason) == (Verdict.FAIL, True), found.reason
+
+
+def test_a_crash_is_not_well_again_while_answers_are_late() -> None:
+    found = _judged(_lost(101, 130, 0.4, latency_ms=900), _crash())
+    assert (found.verdict, found.data["recovered_s"]) == (Verdict.FAIL, 30)
+
+
+def test_an_event_that_ends_before_a_crash_could_be_over() -> None:
+    event = good_payday().spell(Side.EXTRA_CLUSTER, 296, 300, share=0.2)
+    found = _judged(event, _crash(began_ns=_at(295), ended_ns=_at(360)))
+    assert (found.verdict, "ended too soon" in found.reason) == (Verdict.INCONCLUSIVE, True)
+
+
+def test_never_well_again_until_the_end_is_no_doubt() -> None:
+    event = good_payday().spell(Side.EXTRA_CLUSTER, 260, 300, share=0.05)
+    assert _judged(event, _crash(began_ns=_at(259), ended_ns=_at(300))).verdict is Verdict.FAIL
+
+
+def test_the_faults_own_mark_is_its_beginning() -> None:
+    event = _lost(101, 104).at(103.5, "fault.begin", "node/a", source=Source.CHAOS, experiment="node-loss")
+    assert _judged(event, _crash()).data["failed"] == pytest.approx(75, abs=10)
+
+
+def _blind(wants: tuple[tuple[float, int], ...], begin_s: float = 100) -> list[Finding]:
+    event = good_payday()
+    for at_s, pods in wants:
+        event.wants(at_s, pods)
+    hidden = _drain(
+        experiment="metrics-outage",
+        began_ns=_at(begin_s),
+        ended_ns=_at(begin_s + 60),
+        victims=("part/prometheus",),
+        facts={"blind_after_s": 10.0},
+    )
+    case: EventCase = event.build(strikes=(hidden,))
+    return [finding for finding in judge_event(case) if finding.claim == _NAME]
+
+
+def test_an_autoscaler_that_sees_nothing_and_holds_its_size() -> None:
+    borne, held = _blind(())
+    assert (borne.verdict, held.verdict) == (Verdict.PASS, Verdict.PASS)
+    assert held.data["had"] == held.data["least"] > 2
+
+
+def test_an_autoscaler_that_takes_what_it_does_not_see_for_no_load() -> None:
+    _, held = _blind(((125, 2), (138, 6)))
+    assert (held.verdict, held.data["least"]) == (Verdict.FAIL, 2)
+    assert "took what it did not see for no load" in held.reason
+
+
+def test_a_blind_one_may_follow_a_load_that_falls() -> None:
+    _, held = _blind(((168, 4), (172, 2)), begin_s=140)  # payday falls from 160 to 200
+    assert held.verdict is Verdict.FAIL
+    _, held = _blind(((196, 4), (200, 2)), begin_s=140)
+    assert held.verdict is Verdict.PASS, held.reason
+
+
+def test_what_it_did_before_it_was_blind_is_not_judged() -> None:
+    _, held = _blind(((104, 2), (106, 6)))
+    assert held.verdict is Verdict.PASS
+
+
+def test_a_blind_one_at_its_least_shows_nothing() -> None:
+    found = EventBuilder().build(strikes=(_drain(facts={"blind_after_s": 5.0}),))
+    verdicts = [finding.verdict for finding in judge_event(found) if finding.claim == _NAME]
+    assert verdicts == [Verdict.PASS, Verdict.INCONCLUSIVE]
