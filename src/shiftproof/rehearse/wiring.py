@@ -77,12 +77,17 @@ def event_plan(settings: RehearsalSettings, pairs: LoadPlan) -> EventPlan:
 
 
 def _watchers(settings: RehearsalSettings, clock: RunClock) -> list[Watcher]:
-    """Pods, nodes and autoscalers of everything that scales; the load balancer; machines, where there are any."""
+    """Pods, nodes and autoscalers of everything that scales; the load balancer; machines, where there are any.
+
+    Pods of the other services, too: none of them may be on Spot.
+    """
     target, service = settings.target, settings.service
-    also = [worker.namespace for worker in settings.platform.workers]
+    workers = [worker.namespace for worker in settings.platform.workers]
+    others = [one.namespace for one in settings.platform.services if one.namespace != service.namespace]
+    also = list(dict.fromkeys([*workers, *others]))
     found: list[Watcher] = [
         kubernetes.KubernetesWatcher(kubernetes.connect(target), service.namespace, clock, also),
-        kubernetes.ScaleWatcher(kubernetes.connect(target), [service.namespace, *also], clock),
+        kubernetes.ScaleWatcher(kubernetes.connect(target), [service.namespace, *workers], clock),
         elbv2.LoadBalancerWatcher(elbv2.connect(target, service), clock),
         ec2.MachineWatcher(ec2.connect(target), clock),
     ]
