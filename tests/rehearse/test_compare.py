@@ -85,7 +85,7 @@ def test_a_run_that_met_another_load_or_none_is_marked(
     assert "50% of the event's load" in lost
     (none,) = [line for line in lines if line.startswith("fixed for the base (not comparable: ")]
     assert "1 of 2 load workers came" in none
-    assert none.split(")")[1].split() == ["-"] * 6
+    assert none.split(")")[1].split() == ["-"] * 7
     page = (tmp_path / "run" / "index.html").read_text()
     assert "not comparable" in page
     assert "1 of 2 load workers came" in page

@@ -204,7 +204,7 @@ def test_what_was_not_measured_is_said_to_be(tmp_path: Path) -> None:
     assert "Nothing was recorded, so there is no figure." in read.text
     assert not read.scripts
     bare = variant_rows([Variant("autoscaled", "2 to 5", 0, 0)])
-    assert [values for _, values in bare[1:]] == [["not measured"]] * 6
+    assert [values for _, values in bare[1:]] == [["not measured"]] * 7
 
 
 def test_the_comparison_stands_side_by_side(tmp_path: Path) -> None:

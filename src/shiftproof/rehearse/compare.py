@@ -26,6 +26,8 @@ from shiftproof.report.event_page import write_event_page
 from shiftproof.report.event_view import event_view_for
 from shiftproof.report.words import attributed_of, clean, milliseconds, percent
 
+HEADINGS = ("", "pods", "failed or late", "99th percentile", "cost of pods", "machine-min", "pods missing", "pods idle")
+
 
 def ways(request: EventRequest, settings: RehearsalSettings) -> list[tuple[str, EventRequest]]:
     """What is run, and how it is called: each with a folder of its own."""
@@ -77,7 +79,7 @@ def doubt_of(done: Done) -> str | None:
 def table_of(variants: Sequence[Variant]) -> Table:
     """One line a run."""
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "pods", "failed or late", "99th percentile", "cost", "pods missing", "pods idle"):
+    for heading in HEADINGS:
         table.add_column(heading, justify="left" if not heading else "right")
     for one in variants:
         table.add_row(
@@ -86,6 +88,7 @@ def table_of(variants: Sequence[Variant]) -> Table:
             attributed_of(one.bad, one.sent) if one.sent else "-",
             "-" if one.p99_ms is None else milliseconds(one.p99_ms),
             "-" if one.cost is None else f"{one.cost:.4f}",
+            "-" if one.machine_s is None else f"{one.machine_s / 60:.1f}",
             "-" if one.under_share is None else f"{percent(one.under_share)} of the time",
             "-" if one.over_share is None else f"{percent(one.over_share)} of the time",
         )

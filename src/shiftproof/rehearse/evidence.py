@@ -42,6 +42,7 @@ def variant_of(name: str, case: EventCase) -> Variant:
         p99_ms=float(np.quantile(latency_ms, 0.99)) if len(latency_ms) else None,
         cost=None if account is None else account.cost,
         hindsight_cost=None if account is None else account.foresight,
+        machine_s=None if account is None else account.machine_s,
         under_share=found.under_share,
         over_share=found.over_share,
     )

@@ -68,7 +68,8 @@ class Variant:
     """The same event with another supply, e.g. "autoscaled", "fixed for the peak". None: not measured.
 
     pods: as said, "2 to 5". sent, bad: requests of the event. cost: of pods; hindsight_cost: of perfect foresight.
-    under_share, over_share: of the time with pods missing, or idle. doubt: why it cannot be compared; None: it can.
+    machine_s: machines on demand x s that were rented. under_share, over_share: of the time with pods missing, or idle.
+    doubt: why it cannot be compared; None: it can.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Variant:
     p99_ms: float | None = None
     cost: float | None = None
     hindsight_cost: float | None = None
+    machine_s: float | None = None
     under_share: float | None = None
     over_share: float | None = None
     doubt: str | None = None

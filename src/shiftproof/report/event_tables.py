@@ -161,8 +161,13 @@ def variant_rows(variants: Sequence[Variant]) -> list[tuple[str, list[str]]]:
         ("time with too few pods", [_or_not(one.under_share, percent) for one in variants]),
         ("time with idle pods", [_or_not(one.over_share, percent) for one in variants]),
         ("cost of pods", [_or_not(one.cost, "{:.3g}".format) for one in variants]),
+        ("machines on demand", [_or_not(one.machine_s, _machine_minutes) for one in variants]),
         ("times hindsight", [_ratio(one) for one in variants]),
     ]
+
+
+def _machine_minutes(machine_s: float) -> str:
+    return f"{machine_s / 60:.1f} machine-min"
 
 
 def _bad(one: Variant) -> str:

@@ -52,6 +52,20 @@ def test_each_curve_follows_what_happened() -> None:
     assert values(supply, "nodes", 0, 50, 51) == [1, 1, 2]
 
 
+def test_machines_on_demand_are_rented_from_launch_to_end() -> None:
+    supply = read(
+        at(0, "node.present", "node/base-1", ready=True),
+        at(0, "node.present", "node/left-1", ready=True, machine="i-0", capacity_type="on-demand"),
+        at(5, "machine.launched", "machine/i-1", capacity_type="on-demand"),
+        at(45, "node.joined", "node/new-1", machine="i-1", capacity_type="on-demand"),
+        at(50, "node.gone", "node/left-1"),
+        at(90, "node.gone", "node/new-1"),
+        at(92, "machine.ended", "machine/i-1"),
+    )
+    assert values(supply, "rented", 0, 5, 49, 50, 91, 92) == [1, 2, 2, 1, 1, 0]
+    assert values(read(*rise()), "rented", 60) == [0]  # its node says that it is Spot
+
+
 def test_how_a_pod_came_to_be_ready() -> None:
     supply = read(*rise())
     (start,) = supply.starts

@@ -5,7 +5,7 @@ It judges what it sees and not who did it: an autoscaler is its `scale.*` happen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from shiftproof.judge.elasticity.node_lives import apart
@@ -15,6 +15,7 @@ from shiftproof.judge.elasticity.timing import PodStart
 from shiftproof.model.history import Happening
 
 NEVER = 1 << 62
+SPOT = "spot"
 #: An HPA does nothing while its metric is no more than 10% off its target (--horizontal-pod-autoscaler-tolerance).
 TOLERATED = 1.1
 _UNSCHEDULABLE = "Unschedulable"
@@ -74,6 +75,7 @@ class Supply:
     spot: Steps
     machines: tuple[Machine, ...]
     created: Steps
+    rented: Steps
 
     def first_above_target(self, from_ns: int) -> int | None:
         """When the autoscaler first saw more than it tolerates, at from_ns or later; None: it never did.
@@ -107,10 +109,12 @@ class _Pod:
 class _Node:
     """One node while the timeline is read. changes: when it became ready (1) and ceased to be (-1)."""
 
+    seen_ns: int
     machine: str = ""
     capacity_type: str = ""
     joined_ns: int | None = None
     ready_ns: int | None = None
+    gone_ns: int | None = None
     is_ready: bool = False
     changes: list[tuple[int, int]] = field(default_factory=list)
 
@@ -170,8 +174,22 @@ class _Reading:
             paid=Steps.counted(move for pod in self._pods.values() for move in self._paid(pod)),
             spot=_counted(spot.values()),
             machines=tuple(self._joined(machine) for machine in self._machines.values()),
+            rented=Steps.counted(self._rented()),
             created=Steps.counted((pod.seen_ns, 1) for pod in self._pods.values() if pod.seen_ns and not pod.was_there),
         )
+
+    def _rented(self) -> Iterator[tuple[int, int]]:
+        spot = {node.machine for node in self._nodes.values() if self._is_spot(node)}
+        for machine in self._machines.values():
+            if machine.capacity_type != SPOT and machine.name not in spot:
+                yield machine.launched_ns, 1
+                if machine.ended_ns is not None:
+                    yield machine.ended_ns, -1
+        for node in self._nodes.values():
+            if node.machine and node.machine not in {*self._machines, *spot}:
+                yield node.seen_ns, 1
+                if node.gone_ns is not None:
+                    yield node.gone_ns, -1
 
     def _is_ours(self, name: str, happening: Happening) -> bool:
         """Decided by what is told of a pod first: every happening of one tells the same."""
@@ -185,7 +203,7 @@ class _Reading:
     def _is_spot(self, node: _Node) -> bool:
         """By what the node says, or by the machine below it."""
         machine = self._machines.get(node.machine)
-        return "spot" in (node.capacity_type, machine.capacity_type if machine is not None else "")
+        return SPOT in (node.capacity_type, machine.capacity_type if machine is not None else "")
 
     def _launched(self, pod: _Pod) -> PodStart:
         machine = self._machines.get(self._nodes[pod.node].machine) if pod.node in self._nodes else None
@@ -245,11 +263,13 @@ class _Reading:
 
     def _node(self, name: str, happening: Happening) -> None:
         t_ns, kind, data = happening.t_ns, happening.kind, happening.data
-        node = self._nodes.setdefault(name, _Node())
+        node = self._nodes.setdefault(name, _Node(t_ns))
         node.machine = node.machine or str(data.get("machine") or "")
         node.capacity_type = node.capacity_type or str(data.get("capacity_type") or "")
         if kind == "node.joined" and node.joined_ns is None:
             node.joined_ns = t_ns
+        elif kind == "node.gone":
+            node.gone_ns = node.gone_ns or t_ns
         is_ready = kind == "node.ready" or (kind in ("node.present", "node.joined") and bool(data.get("ready")))
         if is_ready and not node.is_ready:
             node.is_ready = True

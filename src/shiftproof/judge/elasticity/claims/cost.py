@@ -26,11 +26,16 @@ _HINT = "scale in sooner (behavior.scaleDown), aim at fuller pods, or let what a
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """cost: of the pods that were there, foresight: of the cheapest that would have been enough; pod_s: pods x s."""
+    """cost: of the pods that were there, foresight: of the cheapest that would have been enough; pod_s: pods x s.
+
+    machine_s: machines on demand x s, from launch to end: what a cloud bills. A share of nodes that are there anyway
+    has no price here, so they are a figure beside the cost and no part of it.
+    """
 
     cost: float
     foresight: float
     pod_s: float
+    machine_s: float
     provisioning: Provisioning
 
     @property
@@ -59,7 +64,8 @@ def spent(case: EventCase) -> Spent | None:
     if plan.cost <= 0:
         return None
     cost = cost_of(paid, 1.0, without_boot(case.prices), int(paid[0]))
-    return Spent(cost, plan.cost, float(paid.sum()), provisioning(needed, ready, 1.0))
+    rented = supply.rented.on_grid(case.start_ns, case.looked_until_ns, 1.0)
+    return Spent(cost, plan.cost, float(paid.sum()), float(rented.sum()), provisioning(needed, ready, 1.0))
 
 
 @event_claim(_NAME, wanted_for=wanted_for)
@@ -78,12 +84,14 @@ def judge(case: EventCase) -> Iterable[Finding]:
         "ratio": round(account.ratio, 3),
         "limit": limit,
         "pod_seconds": account.pod_s,
+        "machine_seconds": account.machine_s,
         "requests": missed.n,
         "bad": missed.bad,
         **asdict(figures),
     }
     said = (
-        f"{account.ratio:.2g} times what perfect foresight would have paid (at most {limit:g}); {missed.words};"
+        f"{account.ratio:.2g} times what perfect foresight would have paid (at most {limit:g}), beside"
+        f" {account.machine_s / 60:.1f} machine-minutes on demand; {missed.words};"
         f" too few pods ready {percent(figures.under_share)} of the time, too many {percent(figures.over_share)}"
     )
     if account.ratio > limit:
