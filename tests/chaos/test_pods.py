@@ -11,7 +11,7 @@ from shiftproof.chaos.pods import delete_one, kill_one
 from shiftproof.chaos.scene import Scene
 from shiftproof.errors import FaultError, LabError, RefusedError
 from shiftproof.lab.control import LabControl
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 PODS = "/api/v1/namespaces/payments/pods"
 

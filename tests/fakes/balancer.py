@@ -21,7 +21,8 @@ import httpx
 from fakes.backends import Backend
 from fakes.ports import free_port
 from shiftproof.model.marks import ID_HEADER, REHEARSAL_HEADER
-from shiftproof.model.platform import Platform, Service, Target
+from shiftproof.model.platform import Platform, Service
+from shiftproof.model.target import Target
 
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client

@@ -21,7 +21,8 @@ from shiftproof.judge.elasticity.need import due_each_s
 from shiftproof.model.event import EVENT_DTYPE, Events, Failure, Side
 from shiftproof.model.history import Happening, History, LoadReport, Source
 from shiftproof.model.load_event import Hold, LoadEvent, Ramp
-from shiftproof.model.platform import Objectives, Scaling, ScalingLimits, Signal
+from shiftproof.model.platform import Objectives
+from shiftproof.model.scaling import Scaling, ScalingLimits, Signal
 
 S = 1_000_000_000
 START_NS = 1_767_225_600 * S

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 Json = dict[str, Any]
 

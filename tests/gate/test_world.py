@@ -9,7 +9,7 @@ import pytest
 
 from shiftproof.errors import LabError
 from shiftproof.gate import undo, world
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 from shiftproof.safety.journal import Journal
 
 LAB = Target(name="lab", kind="lab", entry="http://198.18.0.10", aws_endpoint="http://127.0.0.1:1", kubeconfig="none")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from shiftproof.model.platform import Scaling, Signal
+from shiftproof.model.scaling import Scaling, Signal
 
 SIGNAL = Signal(kind="requests-per-second", per_pod=30, reason="as it rises")
 

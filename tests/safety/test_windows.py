@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiftproof.errors import RefusedError
-from shiftproof.model.platform import Load, LoadBalancer, Operation, Platform, Service, Target, Window
+from shiftproof.model.platform import Load, LoadBalancer, Operation, Platform, Service, Window
+from shiftproof.model.target import Target
 from shiftproof.safety.windows import closed_by, next_allowed, refuse_in_peak
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -19,7 +19,7 @@ from shiftproof.adapters.kubernetes import Api, connect
 from shiftproof.lab.certificates import Authority, Pair, write_token_keys
 from shiftproof.lab.setup.toolchain import program
 from shiftproof.lab.waiting import until
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 _WITHIN_S = 60.0
 

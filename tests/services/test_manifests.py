@@ -15,7 +15,8 @@ from shiftproof.lab.node_config import NODE_CPU_M
 from shiftproof.lab.planning import load_platform
 from shiftproof.lab.setup import images
 from shiftproof.lab.setup.paths import project_root, service_folder
-from shiftproof.model.platform import Service, Worker
+from shiftproof.model.platform import Service
+from shiftproof.model.scaling import Worker
 
 pytestmark = pytest.mark.component
 

@@ -8,7 +8,7 @@ from typing import Any
 from shiftproof.adapters.aws import aws_client, aws_errors
 from shiftproof.adapters.targets import load_target
 from shiftproof.errors import ShiftproofError, UndoError
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 _DELAY = "DelaySeconds"
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from shiftproof.adapters.documents import read_document
 from shiftproof.errors import UserError
-from shiftproof.model.platform import Platform, Service, Target, Worker
+from shiftproof.model.platform import Platform, Service
+from shiftproof.model.scaling import Worker
+from shiftproof.model.target import Target
 
 INFRA_ENV = "SHIFTPROOF_INFRA"
 

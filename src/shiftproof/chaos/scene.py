@@ -15,7 +15,8 @@ from shiftproof.adapters.kubernetes.patience import Patience
 from shiftproof.adapters.kubernetes.pods import is_ready, is_terminating, name_of
 from shiftproof.adapters.targets import load_service, load_target
 from shiftproof.errors import FaultError, RefusedError
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 from shiftproof.safety.journal import Journal, journal_dir
 
 Json = dict[str, Any]

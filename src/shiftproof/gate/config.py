@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from shiftproof.adapters.documents import Problem, read_document
 from shiftproof.errors import ConfigError, UserError
-from shiftproof.model.platform import Platform, Service, Target
+from shiftproof.model.platform import Platform, Service
+from shiftproof.model.target import Target
 from shiftproof.safety.windows import next_allowed
 
 #: Windows repeat, so whether they leave any time at all does not depend on the day that one asks.

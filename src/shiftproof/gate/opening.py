@@ -22,7 +22,8 @@ from shiftproof.gate.settings import FULL, QUICK, GateSettings
 from shiftproof.gate.undo import recover_all
 from shiftproof.gate.wiring import connect
 from shiftproof.gate.world import require_whole, scope_of
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 from shiftproof.ports import Experiment
 from shiftproof.report.live_view import View
 from shiftproof.safety.journal import Journal, journal_dir

@@ -9,7 +9,7 @@ from pathlib import Path
 from shiftproof.errors import UserError
 from shiftproof.gate.config import find_target, read_platform, service
 from shiftproof.gate.identity import new_run_id
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from shiftproof.gate.preflight import CHANGING, CHECKS
 from shiftproof.gate.rehearsal import ClaimFailed
 from shiftproof.gate.request import Request
 from shiftproof.gate.undo import recover_all
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 from shiftproof.model.verdict import Verdict
 from shiftproof.report.live import open_console, view_for
 from shiftproof.report.live_view import View

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shiftproof.model.history import PhaseKind
-from shiftproof.model.platform import Platform, Service, Target
+from shiftproof.model.platform import Platform, Service
+from shiftproof.model.target import Target
 
 LOAD_SHARE = 0.5  # of an action's pairs, after a pause: dead connections show in the first of them
 

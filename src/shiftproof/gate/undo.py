@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from shiftproof.gate.world import scope_of
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 from shiftproof.safety.journal import Journal, journal_dir
 from shiftproof.safety.recover import Recovery, UndoHandler, recover
 

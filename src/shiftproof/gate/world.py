@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shiftproof.errors import SetupError
 from shiftproof.lab.enter import find_lab, in_lab, present_lab, reexec_inside, require_lab
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 
 def enter(target: Target, argv: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from shiftproof.model.defect_events import NodesChange, QueueChange
-from shiftproof.model.platform import Name, Strict
+from shiftproof.model.strict import Name, Strict
 
 _KIND = r"[A-Z][A-Za-z0-9]*"
 _OBJECT_NAME = r"[^/%\s]{1,253}"  # the API server knows what each kind allows, and is asked before anything is made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, NonNegativeInt, PositiveFloat
 
-from shiftproof.model.platform import Strict
+from shiftproof.model.strict import Strict
 
 
 class NodesChange(Strict):

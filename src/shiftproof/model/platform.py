@@ -1,8 +1,4 @@
-"""What users write in `infra/platform.yaml` and `infra/targets/*.yaml`, checked by pydantic.
-
-Only these are pydantic: they come from people, so every error must name its place. Reading the files (and turning an
-error into `file:line: what is wrong`) is shiftproof.gate.config's work.
-"""
+"""What users write in `infra/platform.yaml`; how its services and workers scale is model.scaling's."""
 
 from __future__ import annotations
 
@@ -13,8 +9,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -24,19 +18,11 @@ from pydantic import (
 )
 
 from shiftproof.model.probe import NEVER_IGNORED, never_ignored
-
-Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,50}[a-z0-9])?$")]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Pct = Annotated[int, Field(ge=0, le=100)]
+from shiftproof.model.scaling import Scaling, Worker
+from shiftproof.model.strict import Name, Pct, Share, Strict
 
 #: What an operation's path, headers and body may ask to have filled in.
 PLACEHOLDERS = frozenset({"account", "key", "amount", "id"})
-
-
-class Strict(BaseModel):
-    """Unknown keys are errors: a misspelt objective must not silently fall back to a default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Availability(Strict):
@@ -79,7 +65,7 @@ class Operation(Strict):
     path: str = Field(pattern=r"^/")
     share: PositiveFloat = 1.0
     body: dict[str, str | int | float | bool] | None = None
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
     expect_status: tuple[int, ...] = (200, 201)
     remember: str | None = Field(default=None, description="field of the answer that later operations use as {id}")
     expect_fields: tuple[str, ...] = Field(default=(), description="fields that a good answer must have")
@@ -199,90 +185,6 @@ class Duplicates(Strict):
     not_applicable: str | None = Field(default=None, min_length=1, description="why nothing can be sent twice")
 
 
-class Signal(Strict):
-    """What a service's pods scale on, and why that. per_pod: what one pod is there for, in the signal's own unit."""
-
-    kind: Literal["requests-per-second", "requests-in-flight", "queue-depth", "cpu"]
-    per_pod: PositiveFloat = Field(description="the autoscaler's target for one pod")
-    reason: str = Field(min_length=1, description="why this signal follows the load here")
-
-
-class ScalingLimits(Strict):
-    """What a load event may cost at most; the scaling claims are held to it."""
-
-    time_to_capacity_s: PositiveFloat = Field(
-        default=180, description="from the load asking for more pods until they are ready, for each rise"
-    )
-    shortfall_pct: PositiveFloat = Field(
-        default=1.0, lt=100, description="of the event's requests, failed or too slow beyond what the control shows"
-    )
-    spare_before_pods: NonNegativeInt = Field(
-        default=1, description="pods beyond what the base load needs, before the event: more is pre-provisioned"
-    )
-    flaps: NonNegativeInt = Field(default=0, description="changes of direction beyond the demand's own")
-    return_within_s: PositiveFloat = Field(
-        default=300, description="from the end of the event until pods and nodes are back at the base"
-    )
-    cost_ratio: PositiveFloat = Field(
-        default=2.0, ge=1, description="pods' cost against that of perfect foresight for the same demand"
-    )
-    replacement_within_s: PositiveFloat = Field(
-        default=180, description="from a Spot interruption until as many pods as before are ready again"
-    )
-
-
-class Scaling(Strict):
-    """How a service scales: between how many pods, on what, and within which limits.
-
-    requests_per_pod: requests a second that one pod is there for; the demand of an event in pods follows from it.
-    tolerance: share of more than that with which an autoscaler is still content: an HPA's default is 0.1.
-    """
-
-    signal: Signal
-    requests_per_pod: PositiveFloat
-    tolerance: float = Field(default=0.0, ge=0, lt=1)
-    least_pods: PositiveInt
-    most_pods: PositiveInt
-    limits: ScalingLimits = ScalingLimits()
-
-    @model_validator(mode="after")
-    def _apart(self) -> Self:
-        if self.least_pods >= self.most_pods:
-            raise ValueError(f"most_pods ({self.most_pods}) must be above least_pods ({self.least_pods})")
-        return self
-
-    @property
-    def enough_per_pod(self) -> float:
-        """Requests a second of one pod up to which the autoscaler calls it enough."""
-        return self.requests_per_pod * (1 + self.tolerance)
-
-    def pods_for(self, rate_per_s: float) -> int:
-        """Pods that a rate of requests asks for; at least the least, and more than the most when it asks for more."""
-        return max(self.least_pods, math.ceil(rate_per_s / self.enough_per_pod - 1e-9))
-
-
-class Worker(Strict):
-    """Non-critical work without a load balancer: pods that take jobs from a queue, on Spot nodes alone.
-
-    queue: name of the SQS queue. ask: in its image, asks for jobs of our traffic. cleanup: in its image, removes them
-    and what they produced. check: in its image, prints one JSON object {"asked", "produced", "twice", "lost"}: what
-    became of them.
-    """
-
-    name: Name
-    namespace: Name
-    deployment: Name
-    manifests: str = Field(description="kustomize folder, relative to the platform file's folder")
-    queue: Name
-    scaling: Signal
-    least_pods: NonNegativeInt = 0
-    most_pods: PositiveInt
-    ask: tuple[str, ...] = Field(min_length=1)
-    experiments: tuple[Name, ...] = Field(default=(), description="done while an event's load is highest")
-    cleanup: tuple[str, ...] = ()
-    check: tuple[str, ...] = Field(min_length=1)
-
-
 class Service(Strict):
     name: Name
     namespace: Name
@@ -352,46 +254,3 @@ class Platform(Strict):
     workers: tuple[Worker, ...] = ()
     waves: tuple[Wave, ...] = ()
     windows: tuple[Window, ...] = ()
-
-
-class Events(Strict):
-    """How load events are rehearsed on a target.
-
-    demand_scale: every rate of an event times this, so that a small target can bear it. overlay: name of the overlay,
-    beside the service's own, that the target is put into for the rehearsal, and back from (None: it stays as it is).
-    interruption_queue: the SQS queue that notices of Spot interruptions go to.
-    node_boot_s: how long a machine of the lab takes from its launch until its kubelet starts; only the lab has it.
-    workers: Locust workers that send the event. price_pod_h, price_start: what a pod costs for an hour, and its start.
-    """
-
-    demand_scale: PositiveFloat = 1.0
-    overlay: Name | None = None
-    node_boot_s: PositiveFloat = 40
-    interruption_queue: Name = "karpenter-interruptions"
-    workers: PositiveInt = 2
-    price_pod_h: PositiveFloat = 0.05
-    price_start: NonNegativeFloat = 0.0
-
-
-class Target(Strict):
-    """Where it runs. For `lab` the addresses are the lab's own; for EKS they come from the account."""
-
-    name: Name
-    kind: Literal["lab", "eks"]
-    region: str = "eu-west-1"
-    aws_endpoint: str | None = Field(default=None, description="None: AWS itself")
-    kubeconfig: str | None = None
-    kube_context: str | None = None
-    access_log: str | None = None
-    entry: str = Field(
-        pattern=r"^https?://[^/\s]+$", description="base URL of the load balancer, e.g. http://198.18.0.10"
-    )
-    faults_allowed: bool = False
-    max_nodes_hurt: PositiveInt = 1
-    events: Events = Events()
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if self.kind == "lab" and not (self.aws_endpoint and self.kubeconfig):
-            raise ValueError("a lab needs aws_endpoint and kubeconfig")
-        return self

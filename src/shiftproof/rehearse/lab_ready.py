@@ -8,7 +8,7 @@ from rich.console import Console
 
 from shiftproof.lab.control import LabControl
 from shiftproof.lab.enter import in_lab
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 from shiftproof.safety.lock import exclusive
 
 OF_THE_LAB = "shiftproof.lab.autoscaling.ensure"

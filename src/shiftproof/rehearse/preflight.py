@@ -6,7 +6,7 @@ import math
 
 from shiftproof.errors import ServiceFault, UserError
 from shiftproof.gate.preflight import one_writer, rules_pinned
-from shiftproof.model.platform import Signal
+from shiftproof.model.scaling import Signal
 from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.ports import AutoscalerState, Clock
 from shiftproof.rehearse.parts import EventParts

@@ -11,7 +11,9 @@ from shiftproof.errors import UserError
 from shiftproof.gate.config import config_hash, experiments_dir, read_platform, service
 from shiftproof.model.demand import Demand
 from shiftproof.model.load_event import Hold, LoadEvent
-from shiftproof.model.platform import Platform, Scaling, Service, Target
+from shiftproof.model.platform import Platform, Service
+from shiftproof.model.scaling import Scaling
+from shiftproof.model.target import Target
 from shiftproof.rehearse.profiles import find_profile, profiles_dir, read_profile
 from shiftproof.rehearse.request import EventRequest, check_request, target_of
 

@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from shiftproof.errors import RefusedError
-from shiftproof.model.platform import Platform, Target, Weekday, Window
+from shiftproof.model.platform import Platform, Weekday, Window
+from shiftproof.model.target import Target
 
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

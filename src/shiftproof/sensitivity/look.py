@@ -27,7 +27,8 @@ from shiftproof.gate.config import find_target, read_platform, service
 from shiftproof.gate.planting import database_facts, platform_problems
 from shiftproof.gate.world import enter, scope_of
 from shiftproof.model.event import Side
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 from shiftproof.safety.journal import Journal, journal_dir
 from shiftproof.sensitivity.normal import Look
 

@@ -16,7 +16,8 @@ from fakes.clock import RealClock, wait_until
 
 from shiftproof.adapters.chaostoolkit import ChaosToolkitFaults
 from shiftproof.errors import ClearFail, FaultError
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 
 ACTIONS = """\
 import os, pathlib, time

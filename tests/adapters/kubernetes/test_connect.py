@@ -7,7 +7,7 @@ from fakes.kubernetes_api import kubeconfig_text
 
 from shiftproof.adapters.kubernetes import Api, KubernetesError, connect
 from shiftproof.errors import LabError, UserError
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 
 def target(kubeconfig: Path, kind: str = "eks") -> Target:

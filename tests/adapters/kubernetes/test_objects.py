@@ -15,7 +15,7 @@ from shiftproof.adapters.kubernetes.kinds import ObjectRef
 from shiftproof.adapters.kubernetes.objects import Objects, PatchType, cleaned, restore_with, undo_payload
 from shiftproof.adapters.kubernetes.settling import counts_problem, unsettled
 from shiftproof.errors import UndoError, UserError
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 pytestmark = pytest.mark.component
 _numbers = itertools.count(1)

@@ -14,7 +14,7 @@ from shiftproof.gate.planting import planted, read_defect
 from shiftproof.gate.request import Request, check_request
 from shiftproof.judge import EventCase, event_claim, forget_event_claim
 from shiftproof.lab.setup.paths import project_root
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 from shiftproof.model.verdict import Finding
 from shiftproof.safety.journal import Journal
 

@@ -23,7 +23,7 @@ from shiftproof.lab.lb.api import LabApi, serve
 from shiftproof.lab.lb.lag import Lag, SharedLag
 from shiftproof.lab.setup.paths import project_root
 from shiftproof.model.defect import Defect
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 from shiftproof.model.verdict import Verdict
 from shiftproof.safety.journal import Journal
 

@@ -20,7 +20,8 @@ from shiftproof.gate.planting.planting import NOT_KNOWN
 from shiftproof.gate.planting.site import Site
 from shiftproof.lab.control import LabControl
 from shiftproof.lab.setup.paths import project_root
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 from shiftproof.model.verdict import Verdict
 from shiftproof.safety.journal import Journal
 

@@ -19,7 +19,8 @@ from shiftproof.gate.planting import Planting
 from shiftproof.gate.planting.site import Site
 from shiftproof.lab.control import LabControl
 from shiftproof.model.defect import Defect
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 from shiftproof.model.verdict import Verdict
 from shiftproof.ports import UndoLog
 from shiftproof.report.verdict_file import read_run, schema, verdict_json

@@ -13,7 +13,8 @@ from shiftproof.adapters.chaostoolkit.audit import Audit, Plan, audit
 from shiftproof.adapters.chaostoolkit.child import Child
 from shiftproof.adapters.chaostoolkit.files import ExperimentFile, described, read_file
 from shiftproof.model.history import Happening, Source
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 from shiftproof.ports import Clock, Experiment, ExperimentResult
 
 _MARKS = "shiftproof"  # as shiftproof.chaos.worker writes them

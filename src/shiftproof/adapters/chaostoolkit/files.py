@@ -15,7 +15,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 from shiftproof.adapters.documents import Document, Problem, read_document
 from shiftproof.errors import UserError
 from shiftproof.model.history import Budget, PhaseKind
-from shiftproof.model.platform import Strict
+from shiftproof.model.strict import Strict
 from shiftproof.ports import Experiment
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from shiftproof.adapters.aws import aws_client, aws_errors
 from shiftproof.errors import FaultError
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 Json = Mapping[str, Any]
 

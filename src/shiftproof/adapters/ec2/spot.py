@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from shiftproof.adapters.aws import aws_client, aws_errors
 from shiftproof.adapters.ec2.machines import Ec2Machine, Machines
 from shiftproof.errors import FaultError
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 
 class Sqs(Protocol):

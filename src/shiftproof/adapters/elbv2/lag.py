@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from shiftproof.errors import SetupError, UserError
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 TIMEOUT_S = 5.0
 LAGS = ("weights_s", "registration_s", "deregistration_s")

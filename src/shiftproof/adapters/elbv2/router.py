@@ -11,7 +11,8 @@ from shiftproof.adapters.elbv2.find import Found, find, tags
 from shiftproof.errors import FaultError, SetupError
 from shiftproof.model.event import Side
 from shiftproof.model.marks import CUSTOMERS_RULE, RULES, TAG_WRITER, WRITER
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 from shiftproof.ports import TargetState, Weights
 
 if TYPE_CHECKING:

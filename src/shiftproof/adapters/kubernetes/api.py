@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import urllib3
 
 from shiftproof.errors import LabError, SetupError, UserError
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 if TYPE_CHECKING:  # importing the client takes 0.6 s: only those who connect pay for it
     from kubernetes.client.api_client import ApiClient

@@ -13,7 +13,8 @@ from shiftproof.adapters.kubernetes.api import Api, KubernetesError, connect
 from shiftproof.adapters.kubernetes.commands import Command, CommandFailed, run_command
 from shiftproof.adapters.targets import load_service, load_target, load_worker
 from shiftproof.errors import UndoError
-from shiftproof.model.platform import Service, Worker
+from shiftproof.model.platform import Service
+from shiftproof.model.scaling import Worker
 
 JOB = "shiftproof-cleanup"
 

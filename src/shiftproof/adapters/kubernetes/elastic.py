@@ -14,7 +14,9 @@ from shiftproof.adapters.kubernetes.overlay import Folders, Overlays
 from shiftproof.adapters.kubernetes.pods import condition, is_ready, is_terminating, name_of
 from shiftproof.adapters.kubernetes.scaling import number
 from shiftproof.errors import UserError
-from shiftproof.model.platform import Service, Target, Worker
+from shiftproof.model.platform import Service
+from shiftproof.model.scaling import Worker
+from shiftproof.model.target import Target
 from shiftproof.ports import AutoscalerState, SupplyState, UndoLog
 
 if TYPE_CHECKING:

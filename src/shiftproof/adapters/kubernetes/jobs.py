@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from shiftproof.adapters.kubernetes.api import Api, KubernetesError
 from shiftproof.adapters.kubernetes.commands import Command, run_command
 from shiftproof.errors import FaultError, MeasureError
-from shiftproof.model.platform import Target, Worker
+from shiftproof.model.scaling import Worker
+from shiftproof.model.target import Target
 from shiftproof.ports import UndoLog
 
 if TYPE_CHECKING:

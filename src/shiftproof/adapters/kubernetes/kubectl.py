@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from shiftproof.errors import SetupError
 from shiftproof.lab.enter import kubectl_path
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 
 WITHIN_S = 120.0
 

@@ -18,7 +18,7 @@ from shiftproof.adapters.kubernetes.kinds import ObjectRef
 from shiftproof.adapters.kubernetes.objects import Objects
 from shiftproof.adapters.targets import infra_dir, load_target
 from shiftproof.errors import SetupError, UndoError, UserError
-from shiftproof.model.platform import Target
+from shiftproof.model.target import Target
 from shiftproof.ports import UndoLog
 
 KIND = "overlay"

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from shiftproof.adapters import elbv2
 from shiftproof.lab.control import LabControl
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 
 _RULES = ("customers", "weighted")
 

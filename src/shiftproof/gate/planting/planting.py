@@ -14,7 +14,8 @@ from shiftproof.gate.planting.verbs.network import DROPPING
 from shiftproof.gate.undo import handlers
 from shiftproof.lab.control import LabControl
 from shiftproof.model.defect import Defect, Step
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.ports import UndoLog
 from shiftproof.safety.recover import UndoHandler

@@ -9,7 +9,8 @@ from typing import Any
 from shiftproof.adapters.kubernetes.kinds import ObjectRef
 from shiftproof.adapters.kubernetes.objects import Objects
 from shiftproof.lab.control import LabControl
-from shiftproof.model.platform import Service, Target
+from shiftproof.model.platform import Service
+from shiftproof.model.target import Target
 from shiftproof.ports import UndoLog
 
 #: The lease of a planted change that cannot end by itself; the journal undoes it.

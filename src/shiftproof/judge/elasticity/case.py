@@ -10,7 +10,8 @@ from shiftproof.judge.elasticity.hindsight import Prices
 from shiftproof.model.demand import Demand
 from shiftproof.model.history import Budget, History, LoadReport, PhaseKind, Source
 from shiftproof.model.load_event import LoadEvent
-from shiftproof.model.platform import Objectives, Scaling
+from shiftproof.model.platform import Objectives
+from shiftproof.model.scaling import Scaling
 
 
 @dataclass(frozen=True, slots=True)

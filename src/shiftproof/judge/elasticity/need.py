@@ -18,7 +18,7 @@ from shiftproof.judge.elasticity.case import EventCase
 from shiftproof.judge.elasticity.steps import Steps
 from shiftproof.model.demand import Demand
 from shiftproof.model.event import Side
-from shiftproof.model.platform import Scaling
+from shiftproof.model.scaling import Scaling
 
 Floats = npt.NDArray[np.float64]
 _S = 1_000_000_000

@@ -16,7 +16,8 @@ from shiftproof.lab.network import POSTGRES_IP, POSTGRES_PORT
 from shiftproof.lab.planning import SERVICE_PYTHON, load_platform
 from shiftproof.lab.setup import app_folder, image_tar, kept_files, program, project_root, steps, tools
 from shiftproof.lab.setup.progress import shown
-from shiftproof.model.platform import Target, Worker
+from shiftproof.model.scaling import Worker
+from shiftproof.model.target import Target
 
 _PROGRAMS = ("prometheus", "keda-operator", "keda-adapter", "karpenter")
 _LOOK_EVERY_S = 1.0
