@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.clock import QuickClock
 from fakes.rehearsals import SHORT, EventWorld
+from fakes.rehearsed import Rehearse
 
 from shiftproof.gate.undo import HANDLERS
 from shiftproof.rehearse import opening, settings
@@ -17,7 +18,6 @@ from shiftproof.rehearse.request import EventRequest
 from shiftproof.rehearse.run import Done, run_rehearsal
 
 ROOT = Path(__file__).parents[2]
-Rehearse = Callable[..., Done]
 
 # What is waited for in a real cluster, shortened: nothing in the made-up one takes longer.
 WAITS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakes.rehearsals import EventWorld, FakeLost, FakeView
-from rehearse.conftest import Rehearse
+from fakes.rehearsed import Rehearse
 from rich.console import Console
 
 from shiftproof.model.verdict import Verdict
