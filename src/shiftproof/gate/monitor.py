@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from shiftproof.errors import LoadError, MeasureError, ShiftproofError
+from shiftproof.errors import LoadError
+from shiftproof.gate.lookout import Lookout
 from shiftproof.judge import LiveJudge, PhaseCount
 from shiftproof.model.event import Events, no_events
 from shiftproof.model.history import Budget, PhaseKind
 from shiftproof.model.probe import ProbeRecord
 from shiftproof.ports import RunningLoad
 
-_LOG = logging.getLogger(__name__)
-
 LATE_NS = 20_000_000
 TICK_S = 0.2  # a total outage must be decided within seconds; this is how often we look
 
 
-class Monitor:
-    """Feeds the live judge. `checkpoint` is called by the drill's clock, and raises what the thread has found.
+class Monitor(Lookout):
+    """Feeds the live judge. `checkpoint` raises ClearFail once that has decided, LoadError once the load has died.
 
     on_counts: called at every tick with what the live judge counted, a phase each (for the view).
     """
@@ -30,6 +27,7 @@ class Monitor:
     def __init__(
         self, load: RunningLoad, live: LiveJudge, rate_per_s: float, on_counts: Callable[[Sequence[PhaseCount]], None]
     ) -> None:
+        super().__init__("monitor", TICK_S)
         self.rate_per_s = rate_per_s
         self._load = load
         self._live = live
@@ -38,33 +36,13 @@ class Monitor:
         self._probes: list[ProbeRecord] = []
         self._records = 0
         self._late = 0
-        self._view_failed = False
         self._looker: Callable[[], None] | None = None
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._found: ShiftproofError | None = None
-        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop the thread, then take in what came last. Safe to call twice."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def checkpoint(self) -> None:
-        """Raises ClearFail once the live judge has decided, LoadError once the load has died."""
-        if self._found is not None and not self._stop.is_set():
-            raise self._found
 
     def look_on(self, looker: Callable[[], None] | None) -> None:
         """`looker` is called at every tick, after what is new was read; what it raises ends the drill. None: nobody."""
         self._looker = looker
 
     def take_in(self) -> None:
-        """Read what is new; also called once after the load has stopped."""
         events, probes = self._load.new_events(), self._load.new_probes()
         with self._lock:
             if len(events):
@@ -112,35 +90,13 @@ class Monitor:
         with self._lock:
             self._live.phase_ends(end_ns)
 
-    def _run(self) -> None:
-        while not self._stop.wait(TICK_S):
-            try:
-                self.take_in()
-                self._look()
-            except ShiftproofError as error:
-                self._found = error
-                return
-            except Exception as error:  # noqa: BLE001 (a thread that dies says nothing by itself, and nobody decides)
-                self._found = MeasureError(f"the monitor ended: {type(error).__name__}: {error}")
-                return
-
     def _look(self) -> None:
         with self._lock:
             counts = self._live.counts()
-        self._show(counts)
+        self._show(lambda: self._on_counts(counts))
         looker = self._looker
         if looker is not None:
             looker()
         self._live.check()
         if not self._load.alive():
             raise LoadError("the load child died while the rehearsal was under way")
-
-    def _show(self, counts: Sequence[PhaseCount]) -> None:
-        """A view that fails is not asked again, and said once; what is measured does not depend on who looks on."""
-        if self._view_failed:
-            return
-        try:
-            self._on_counts(counts)
-        except Exception:  # noqa: BLE001 (the view is not what is measured, so nothing that it does may end the measuring)
-            self._view_failed = True
-            _LOG.warning("the live view failed and is left out from here on", exc_info=True)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from shiftproof.errors import LoadError, MeasureError, ShiftproofError
+from shiftproof.errors import LoadError, ShiftproofError
+from shiftproof.gate.lookout import Lookout
 from shiftproof.model.event import Events, Failure, no_events
 from shiftproof.ports import Elastic, RunningEvent, RunningLoad, SupplyState
 
-_LOG = logging.getLogger(__name__)
 _S = 1_000_000_000
 
 TICK_S = 0.25
@@ -34,8 +32,8 @@ class Recent:
     p99_ms: float | None = None
 
 
-class Collector:
-    """`checkpoint` is called by the run's clock, and raises what the thread has found.
+class Collector(Lookout):
+    """Looks at both loads. `checkpoint` raises LoadError once one of them has died, or ended before its time.
 
     on_look: called at every tick, with what is known by then. threshold_ms: slower requests are bad.
     """
@@ -48,6 +46,7 @@ class Collector:
         now_ns: Callable[[], int],
         on_look: Callable[[Recent, SupplyState | None], None],
     ) -> None:
+        super().__init__("collector", TICK_S)
         self._pairs = pairs
         self._elastic = elastic
         self._threshold_ns = int(threshold_ms * 1e6)
@@ -61,30 +60,11 @@ class Collector:
         self._sent = self._bad = 0
         self._supply: SupplyState | None = None
         self._looked_ns = 0
-        self._view_failed = False
-        self._found: ShiftproofError | None = None
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
 
     def event_begins(self, event: RunningEvent, start_ns: int, ends_ns: int) -> None:
         """From here on its records are taken in, too; it may not end before `ends_ns`."""
         with self._lock:
             self._event, self._start_ns, self._ends_ns = event, start_ns, ends_ns
-
-    def stop(self) -> None:
-        """Stop the thread. Safe to call twice; call `take_in` once more after the loads were stopped."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def checkpoint(self) -> None:
-        """Raises LoadError once a load has died, MeasureError when the thread itself has."""
-        if self._found is not None and not self._stop.is_set():
-            raise self._found
 
     def take_in(self) -> None:
         """Read what is new of both. Raises LoadError for records that are not of this event."""
@@ -138,24 +118,12 @@ class Collector:
         failed: npt.NDArray[np.bool_] = events["failure"] != Failure.NONE
         return slow | failed
 
-    def _run(self) -> None:
-        while not self._stop.wait(TICK_S):
-            try:
-                self.take_in()
-                self._look()
-            except ShiftproofError as error:
-                self._found = error
-                return
-            except Exception as error:  # noqa: BLE001 (a thread that dies says nothing by itself)
-                self._found = MeasureError(f"the collector ended: {type(error).__name__}: {error}")
-                return
-
     def _look(self) -> None:
         now_ns = self._now_ns()
         if now_ns - self._looked_ns >= LOOK_EVERY_S * _S:
             self._looked_ns = now_ns
             self._supply = self._state()
-        self._show()
+        self._show(lambda: self._on_look(self.recent(), self._supply))
         if not self._pairs.alive():
             raise LoadError("the load of pairs died while the event was rehearsed")
         with self._lock:
@@ -169,16 +137,6 @@ class Collector:
             return self._elastic.state()
         except ShiftproofError:
             return None
-
-    def _show(self) -> None:
-        """A view that fails is not asked again, and said once; what is measured does not depend on who looks on."""
-        if self._view_failed:
-            return
-        try:
-            self._on_look(self.recent(), self._supply)
-        except Exception:  # noqa: BLE001 (the view is not what is measured, so nothing that it does may end the measuring)
-            self._view_failed = True
-            _LOG.warning("the live view failed and is left out from here on", exc_info=True)
 
 
 def with_servers(events: Events, named: Mapping[int, str], known: list[str]) -> Events:

@@ -48,13 +48,9 @@ class Track:
     """All of it so far. seconds: by the event's second, as many as the event is long and no more."""
 
     header: EventHeader | None = None
-    began: float = 0.0
     stages: list[StageRun] = field(default_factory=list)
     numbers: EventNumbers = field(default_factory=EventNumbers)
     seconds: dict[int, Second] = field(default_factory=dict)
-
-    def begin(self, header: EventHeader, now: float) -> None:
-        self.header, self.began = header, now
 
     def stage(self, name: str, now: float) -> StageRun | None:
         """A stage begins; returns the one that thereby ended."""

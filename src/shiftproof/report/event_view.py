@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 from rich.console import Console
@@ -19,28 +18,22 @@ from shiftproof.report.event_track import (
     pod_parts,
     stage_parts,
 )
-from shiftproof.report.live import HEARTBEAT_S
 from shiftproof.report.live_view import SO_FAR, Seconds
-from shiftproof.report.summary import print_summary
-from shiftproof.report.words import clean, duration
+from shiftproof.report.plain import HEARTBEAT_S, PlainLines, can_redraw
+from shiftproof.report.words import clean
 
 
-class PlainEventView:
-    """One line at each stage's end, each note, and a heartbeat in long stages. No colours, no cursor movement."""
+class PlainEventView(PlainLines):
+    """One line at each stage's end, each note, and a heartbeat in long stages."""
 
     def __init__(self, console: Console, clock: Seconds = time.monotonic, heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._console = console
-        self._clock = clock
-        self._heartbeat_s = heartbeat_s
-        self._lock = threading.Lock()
+        super().__init__(console, clock, heartbeat_s)
         self._track = Track()
-        self._spoke = clock()
-        self._ended = False
 
     def begin(self, header: EventHeader) -> None:
         with self._lock:
-            self._track.begin(header, self._clock())
-            self._line(f"{header_words(header)}   run {clean(header.run_id)}")
+            self._track.header = header
+            self._start(header_words(header), header.run_id)
 
     def stage(self, name: str) -> None:
         with self._lock:
@@ -49,35 +42,19 @@ class PlainEventView:
 
     def progress(self, numbers: EventNumbers) -> None:
         with self._lock:
-            if self._ended:
-                return
             self._track.progress(numbers)
             running, header = self._track.running, self._track.header
-            if running is None or header is None or self._clock() - self._spoke < self._heartbeat_s:
-                return
-            self._line(f"  {clean(running.name):<14} ...    {'   '.join(_heartbeat(header, numbers))}")
-
-    def note(self, text: str) -> None:
-        with self._lock:
-            self._line(f"  {clean(text)}")
+            if running is not None and header is not None and self._silent():
+                self._line(f"  {clean(running.name):<14} ...    {'   '.join(_heartbeat(header, numbers))}")
 
     def end(self, result: RunResult | None) -> None:
         with self._lock:
-            if self._ended:
-                return
-            self._ended = True
             self._closed(self._track.close(self._clock()))
-            if result is not None:
-                print_summary(self._console, result)
+        super().end(result)
 
     def _closed(self, stage: StageRun | None) -> None:
         if stage is not None:
-            took = f"    at {duration(self._clock() - self._track.began)}"
-            self._line(f"  {clean(stage.name):<14} done   {'   '.join(stage_parts(stage, self._clock()))}{took}")
-
-    def _line(self, text: str) -> None:
-        self._spoke = self._clock()
-        self._console.print(text.rstrip(), markup=False, highlight=False, emoji=False, soft_wrap=True)
+            self._done(f"{clean(stage.name):<14} done   {'   '.join(stage_parts(stage, self._clock()))}")
 
 
 def _heartbeat(header: EventHeader, numbers: EventNumbers) -> list[str]:
@@ -95,7 +72,7 @@ def _heartbeat(header: EventHeader, numbers: EventNumbers) -> list[str]:
 
 def event_view_for(console: Console) -> EventView:
     """The live view on a terminal that can redraw, else plain lines."""
-    if console.is_terminal and not console.is_dumb_terminal:
+    if can_redraw(console):
         from shiftproof.report.event_rich import RichEventView
 
         return RichEventView(console)

@@ -8,35 +8,27 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 
 from rich.console import Console
 
-from shiftproof.model.result import PhaseRow, RunResult
+from shiftproof.model.result import PhaseRow
 from shiftproof.report.live_view import SO_FAR, Header, LiveNumbers, Seconds, View, number_words
-from shiftproof.report.summary import STATES, print_summary, row_words
+from shiftproof.report.plain import HEARTBEAT_S, PlainLines, can_redraw
+from shiftproof.report.summary import STATES, row_words
 from shiftproof.report.words import clean, duration
 
-HEARTBEAT_S = 15.0
 
-
-class PlainView:
-    """One line at each phase's end, and a heartbeat in long ones. No colours, no cursor movement."""
+class PlainView(PlainLines):
+    """One line at each phase's end, and a heartbeat in long ones."""
 
     def __init__(self, console: Console, clock: Seconds = time.monotonic, heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._console = console
-        self._clock = clock
-        self._heartbeat_s = heartbeat_s
-        self._lock = threading.Lock()
-        self._began = self._spoke = clock()
+        super().__init__(console, clock, heartbeat_s)
         self._repeats: dict[str, str] = {}
-        self._ended = False
 
     def begin(self, header: Header) -> None:
         with self._lock:
-            self._began = self._spoke = self._clock()
-            self._line(f"{header.left()}   run {clean(header.run_id)}")
+            self._start(header.left(), header.run_id)
 
     def phase_started(self, name: str, repeat: int = 1, of: int = 1) -> None:
         with self._lock:
@@ -45,7 +37,7 @@ class PlainView:
 
     def progress(self, numbers: LiveNumbers) -> None:
         with self._lock:
-            if self._ended or self._clock() - self._spoke < self._heartbeat_s:
+            if not self._silent():
                 return
             so_far = f"{SO_FAR[numbers.verdict_so_far]} after {duration(numbers.elapsed_s)}"
             figures = self._repeats.get(numbers.phase, "") + number_words(numbers)
@@ -53,24 +45,7 @@ class PlainView:
 
     def phase_ended(self, row: PhaseRow) -> None:
         with self._lock:
-            took = f"    at {duration(self._clock() - self._began)}"
-            self._line(f"  {clean(row.name):<11} {STATES[row.verdict]:<7} {row_words(row)}{took}")
-
-    def note(self, text: str) -> None:
-        with self._lock:
-            self._line(f"  {clean(text)}")
-
-    def end(self, result: RunResult | None) -> None:
-        with self._lock:
-            if self._ended:
-                return
-            self._ended = True
-            if result is not None:
-                print_summary(self._console, result)
-
-    def _line(self, text: str) -> None:
-        self._spoke = self._clock()
-        self._console.print(text.rstrip(), markup=False, highlight=False, emoji=False, soft_wrap=True)
+            self._done(f"{clean(row.name):<11} {STATES[row.verdict]:<7} {row_words(row)}")
 
 
 def open_console(to_stderr: bool = False) -> Console:
@@ -88,7 +63,7 @@ def open_console(to_stderr: bool = False) -> Console:
 
 def view_for(console: Console) -> View:
     """The live view on a terminal that can redraw, else plain lines."""
-    if console.is_terminal and not console.is_dumb_terminal:
+    if can_redraw(console):
         from shiftproof.report.live_rich import RichView
 
         return RichView(console)

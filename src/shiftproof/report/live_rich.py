@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.spinner import Spinner
-from rich.table import Table
+from rich.console import Console, RenderableType
 from rich.text import Text
 
-from shiftproof.model.result import PhaseRow, RunResult
+from shiftproof.model.result import PhaseRow
 from shiftproof.model.verdict import Verdict
-from shiftproof.report.live_view import SO_FAR, Header, LiveNumbers, Seconds, number_words
-from shiftproof.report.summary import STYLES, add_phase, phase_table, print_summary
+from shiftproof.report.live_view import Header, LiveNumbers, Seconds, number_words
+from shiftproof.report.screen import REDRAWS_PER_S, Screen, so_far
+from shiftproof.report.summary import add_phase, phase_table
 from shiftproof.report.words import attributed_of, clean, duration
 
-REDRAWS_PER_S = 4.0
-NOTES_KEPT = 6
+NAME = 13  # columns of a phase's name, before what is said of it
 
 
 @dataclass(slots=True)
@@ -34,51 +30,28 @@ class _Line:
     row: PhaseRow | None = None
 
 
-@dataclass(slots=True)
-class _Screen:
-    header: Header | None = None
-    began: float = 0.0
-    lines: list[_Line] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    so_far: Verdict | None = None
-
-
-class RichView:
-    """Draws from a state that any thread may change; only rich's own thread draws, so nothing flickers or tears."""
+class RichView(Screen):
+    """A line a phase; one that has ended tells what it came to."""
 
     def __init__(self, console: Console, clock: Seconds = time.monotonic, redraws_per_s: float = REDRAWS_PER_S) -> None:
-        self._console = console
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._screen = _Screen()
-        self._ended = False
-        self._spinner = Spinner("dots", style="cyan")
-        self._live = Live(
-            get_renderable=self.render,
-            console=console,
-            refresh_per_second=redraws_per_s,
-            redirect_stdout=False,  # pytest has them, and we draw on a copy
-            redirect_stderr=False,
-            vertical_overflow="ellipsis",
-        )
+        super().__init__(console, clock, redraws_per_s)
+        self._lines: list[_Line] = []
+        self._verdict: Verdict | None = None  # so far
 
     def begin(self, header: Header) -> None:
-        with self._lock:
-            self._screen.header = header
-            self._screen.began = self._clock()
-        self._live.start(refresh=True)
+        self._start(header.left(), header.run_id)
 
     def phase_started(self, name: str, repeat: int = 1, of: int = 1) -> None:
         with self._lock:
             line = self._running(name)
             if line is None:
                 line = _Line(name, self._clock())
-                self._screen.lines.append(line)
+                self._lines.append(line)
             line.repeat, line.of = repeat, of
 
     def progress(self, numbers: LiveNumbers) -> None:
         with self._lock:
-            self._screen.so_far = numbers.verdict_so_far
+            self._verdict = numbers.verdict_so_far
             line = self._running(numbers.phase)
             if line is not None:
                 line.numbers = numbers
@@ -88,53 +61,19 @@ class RichView:
             line = self._running(row.name)
             if line is None:
                 line = _Line(row.name, self._clock())
-                self._screen.lines.append(line)
+                self._lines.append(line)
             line.row = row
 
-    def note(self, text: str) -> None:
-        with self._lock:
-            self._screen.notes = [*self._screen.notes, clean(text)][-NOTES_KEPT:]
-
-    def end(self, result: RunResult | None) -> None:
-        with self._lock:
-            if self._ended:
-                return
-            self._ended = True
-        self._live.stop()  # outside the lock: it waits for the drawing thread, which takes it
-        if result is not None:
-            print_summary(self._console, result)
-
-    def render(self) -> RenderableType:
-        """The screen as it is now."""
-        with self._lock:
-            screen = self._screen
-            parts: list[RenderableType] = []
-            if screen.header is not None:
-                parts.append(self._header(screen.header))
-            parts.append(self._phases())
-            parts += [Text(f"  {note}", style="dim") for note in screen.notes]
-            if not self._ended:
-                parts.append(self._so_far())
-            return Group(*parts)
+    def _rows(self) -> list[RenderableType]:
+        notes = [Text(f"  {note}", style="dim") for note in self._notes]
+        return [self._phases(), *notes, *([] if self._ended else [self._so_far()])]
 
     def _running(self, name: str) -> _Line | None:
-        return next((line for line in reversed(self._screen.lines) if line.name == name and line.row is None), None)
-
-    def _header(self, header: Header) -> RenderableType:
-        """Left what runs, right which run and for how long; on two lines where one is too narrow."""
-        left = Text(header.left(), style="bold", no_wrap=True, overflow="ellipsis")
-        right = Text(f"run {clean(header.run_id)}   {duration(self._clock() - self._screen.began)}", style="dim")
-        if left.cell_len + right.cell_len + 2 > self._console.width:
-            return Group(left, right)
-        table = Table.grid(expand=True)
-        table.add_column(ratio=1)
-        table.add_column(justify="right", no_wrap=True)
-        table.add_row(left, right)
-        return table
+        return next((line for line in reversed(self._lines) if line.name == name and line.row is None), None)
 
     def _phases(self) -> RenderableType:
         table = phase_table(())
-        for line in self._screen.lines:
+        for line in self._lines:
             if line.row is not None:
                 add_phase(table, line.row)
             elif self._ended:
@@ -154,14 +93,12 @@ class RichView:
 
     def _so_far(self) -> RenderableType:
         pairs = attributed = 0
-        for line in self._screen.lines:
+        for line in self._lines:
             if line.row is not None and line.row.pairs is not None:
                 pairs, attributed = pairs + line.row.pairs, attributed + line.row.attributed
             elif line.row is None and line.numbers is not None and not line.numbers.budgeted:
                 pairs, attributed = pairs + line.numbers.pairs, attributed + line.numbers.attributed
-        verdict = self._screen.so_far
-        text = Text("  so far     ", style="dim")
-        text.append(SO_FAR[verdict], style=STYLES[verdict] if verdict is Verdict.FAIL else "")
+        text = so_far(self._verdict, NAME)
         if pairs:
             text.append(f"   {attributed_of(attributed, pairs)} attributed")
         return text

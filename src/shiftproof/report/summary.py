@@ -67,10 +67,10 @@ def print_run(console: Console, result: RunResult) -> None:
     print_summary(console, result)
 
 
-def phase_table(rows: Sequence[PhaseRow]) -> Table:
-    """One line a phase, long ones wrapped below themselves."""
+def phase_table(rows: Sequence[PhaseRow], name_max: int = 26) -> Table:
+    """One line a phase, long ones wrapped below themselves. name_max: columns of a name."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, min_width=11, max_width=26, overflow="ellipsis")
+    table.add_column(no_wrap=True, min_width=11, max_width=name_max, overflow="ellipsis")
     table.add_column(no_wrap=True, min_width=4)
     table.add_column(overflow="fold")
     for row in rows:
