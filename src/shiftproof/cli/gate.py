@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="The verdict here too; - prints it alone.")]
-Target = Annotated[str, typer.Option("--target", help="infra/targets/NAME.yaml.")]
+from shiftproof.cli.common import Json, Operator, Seed, Target, Ticket, go_in
+
 Infra = Annotated[Path, typer.Option("--infra", help="Folder of platform.yaml and targets/.")]
 Defect = Annotated[Path | None, typer.Option("--defect", help="Plant this first, unplant it after (lab only).")]
 
@@ -22,9 +21,9 @@ def gate(  # noqa: PLR0913, PLR0917 (a command has the options that it has)
     json: Json = None,
     defect: Defect = None,
     quick: Annotated[bool, typer.Option("--quick", help="A PASS rules out 1% instead of 0.1%.")] = False,
-    seed: Annotated[int | None, typer.Option("--seed", help="Repeat a run's random choices.")] = None,
-    ticket: Annotated[str, typer.Option("--ticket", help="The change ticket, for the record.")] = "",
-    operator: Annotated[str, typer.Option("--operator", help="Who answers for it (you).")] = "",
+    seed: Seed = None,
+    ticket: Ticket = "",
+    operator: Operator = "",
     only: Annotated[str, typer.Option("-k", help="Only drills whose name matches; cannot PASS.")] = "",
     marked: Annotated[str, typer.Option("-m", help="Only drills with this mark; cannot PASS.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Preflight and the plan; nothing is changed.")] = False,
@@ -36,11 +35,12 @@ def gate(  # noqa: PLR0913, PLR0917 (a command has the options that it has)
     """
     from shiftproof.gate.request import Request, check_request, target_of
     from shiftproof.gate.run import dry_run_gate, run_gate
-    from shiftproof.gate.world import enter
 
-    request = Request(service, to, target, infra, None, quick, seed, operator, ticket, defect)
+    request = Request(
+        service, to, quick, target=target, infra_dir=infra, seed=seed, operator=operator, ticket=ticket, defect=defect
+    )
     check_request(request)
-    enter(target_of(request), [sys.executable, "-m", "shiftproof", *sys.argv[1:]])
+    go_in(target_of(request))
     if dry_run:
         return dry_run_gate(request, json)
     return run_gate(request, json, only, marked)
@@ -54,11 +54,10 @@ def recover(
     from shiftproof.adapters.targets import INFRA_ENV
     from shiftproof.gate.config import find_target
     from shiftproof.gate.run import run_recover
-    from shiftproof.gate.world import enter
     from shiftproof.lab.enter import find_lab
 
     os.environ[INFRA_ENV] = str(infra.resolve())
     chosen = find_target(infra, target)
     if chosen.kind == "lab" and find_lab() is not None:
-        enter(chosen, [sys.executable, "-m", "shiftproof", *sys.argv[1:]])
+        go_in(chosen)
     return run_recover(chosen)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shiftproof.cli.common import Json, Operator, Seed, Target, Ticket, go_in
+
 if TYPE_CHECKING:
     from shiftproof.rehearse.request import EventRequest
 
-Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="The verdict here too; - prints it alone.")]
-Target = Annotated[str, typer.Option("--target", help="infra/targets/NAME.yaml.")]
 Infra = Annotated[Path, typer.Option("--infra", help="Folder of platform.yaml and targets/; loadprofiles/ beside it.")]
 Defect = Annotated[Path | None, typer.Option("--defect", help="Plant this before the event, unplant it after.")]
 Fixed = Annotated[int | None, typer.Option("--fixed-pods", metavar="N", help="N pods and no autoscaling; no verdict.")]
@@ -34,9 +34,9 @@ def rehearse(  # noqa: PLR0913, PLR0917 (a command has the options that it has)
     compare: Annotated[
         bool, typer.Option("--compare", help="Three times: as it scales, fixed for the peak, fixed for the base.")
     ] = False,
-    seed: Annotated[int | None, typer.Option("--seed", help="Repeat a run's random choices.")] = None,
-    ticket: Annotated[str, typer.Option("--ticket", help="The change ticket, for the record.")] = "",
-    operator: Annotated[str, typer.Option("--operator", help="Who answers for it (you).")] = "",
+    seed: Seed = None,
+    ticket: Ticket = "",
+    operator: Operator = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="What would be done; nothing is changed.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="The events that there are.")] = False,
     infra: Infra = Path("infra"),
@@ -70,58 +70,45 @@ def rehearse(  # noqa: PLR0913, PLR0917 (a command has the options that it has)
     if dry_run:
         return _plan(request, json)
     _enter(request, to_stderr=json == "-")
-    return _compare(request, json) if compare else _run(request, json)
+    return _run(request, json, compared=compare)
 
 
 def _enter(request: EventRequest, *, to_stderr: bool) -> None:
     """What the lab needs for events is made from outside; then we go in, as the same process."""
     from rich.console import Console
 
-    from shiftproof.gate.world import enter
+    from shiftproof.gate.request import target_of
     from shiftproof.rehearse.lab_ready import make_ready
-    from shiftproof.rehearse.request import target_of
     from shiftproof.rehearse.settings import settings_for
 
     target = target_of(request)
     settings_for(request)  # what is wrong with the profile is said before anything is built
     make_ready(target, Console(stderr=to_stderr), f"rehearse {request.event} (getting the lab ready)")
-    enter(target, [sys.executable, "-m", "shiftproof", *sys.argv[1:]])
+    go_in(target)
 
 
-def _run(request: EventRequest, json: str | None) -> int:
+def _run(request: EventRequest, json: str | None, *, compared: bool) -> int:
     from shiftproof.gate.run import forget_old_verdict
+    from shiftproof.rehearse.compare import compare
     from shiftproof.rehearse.run import run_rehearsal
     from shiftproof.report.event_view import event_view_for
     from shiftproof.report.live import open_console
     from shiftproof.report.verdict_file import write_verdict
 
     forget_old_verdict(request.folder, json)
-    done = run_rehearsal(request, event_view_for(open_console(to_stderr=json == "-")))
-    if json is not None:
-        write_verdict(done.result, json, sys.stdout)
-    return done.result.verdict.exit_code
-
-
-def _compare(request: EventRequest, json: str | None) -> int:
-    from shiftproof.gate.run import forget_old_verdict
-    from shiftproof.rehearse.compare import compare
-    from shiftproof.report.live import open_console
-    from shiftproof.report.verdict_file import write_verdict
-
-    forget_old_verdict(request.folder, json)
-    result = compare(request, open_console(to_stderr=json == "-"))
+    console = open_console(to_stderr=json == "-")
+    result = compare(request, console) if compared else run_rehearsal(request, event_view_for(console)).result
     if json is not None:
         write_verdict(result, json, sys.stdout)
     return result.verdict.exit_code
 
 
 def _plan(request: EventRequest, json: str | None) -> int:
-    from shiftproof.errors import UserError
+    from shiftproof.gate.request import check_dry_run
     from shiftproof.rehearse.plan import plan_lines
     from shiftproof.rehearse.settings import settings_for
 
-    if request.defect is not None or json is not None:
-        raise UserError("--dry-run takes neither --defect nor --json: it plants nothing and comes to no verdict")
+    check_dry_run(request, json)
     for line in plan_lines(settings_for(request)):
         typer.echo(line)
     return 0

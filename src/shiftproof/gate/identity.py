@@ -5,30 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import secrets
-from pathlib import Path
-from typing import Protocol
 
+from shiftproof.gate.settings import RunSettings
 from shiftproof.model.result import RunInfo
 from shiftproof.ports import WorkloadState
 
 LIBRARIES = ("shiftproof", "locust", "chaostoolkit-lib", "kubernetes", "boto3", "numpy")
-
-
-class Asked(Protocol):
-    """What any run was asked with: a gate's settings, or a rehearsal's."""
-
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def operator(self) -> str: ...
-    @property
-    def ticket(self) -> str: ...
-    @property
-    def config_hash(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def defect(self) -> Path | None: ...
 
 
 def new_run_id() -> str:
@@ -36,7 +18,7 @@ def new_run_id() -> str:
     return secrets.token_hex(3)
 
 
-def run_info(settings: Asked, workload: WorkloadState | None, load_s: float, *, quick: bool = False) -> RunInfo:
+def run_info(settings: RunSettings, workload: WorkloadState | None, load_s: float, *, quick: bool = False) -> RunInfo:
     """Digests name what was proven: the images that run, and the live manifests. load_s: of load, until decided."""
     digests = {}
     if workload is not None:

@@ -12,16 +12,13 @@ from shiftproof.gate.identity import new_run_id
 from shiftproof.model.target import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the person asked for, before anything was read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What may be asked of any run, before anything was read."""
 
-    service: str
-    to_pct: int
     target: str = "lab"
     infra_dir: Path = Path("infra")
     run_dir: Path | None = None  # None: a new folder below reports/
-    quick: bool = False
     seed: int | None = None
     operator: str = ""
     ticket: str = ""
@@ -29,15 +26,33 @@ class Request:
     run_id: str = field(default_factory=new_run_id)
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    def folder_for(self, name: str) -> Path:
+        """Where a run of that name leaves its files."""
+        return self.run_dir or Path("reports") / f"{self.asked_at:%Y%m%d-%H%M%S}-{name}-{self.run_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Request(RunRequest):
+    """A gate: whether `to_pct` of the service's traffic may go to the cluster."""
+
+    service: str
+    to_pct: int
+    quick: bool = False
+
     @property
     def folder(self) -> Path:
-        """Where this run leaves its files."""
-        return self.run_dir or Path("reports") / f"{self.asked_at:%Y%m%d-%H%M%S}-{self.service}-{self.run_id}"
+        return self.folder_for(self.service)
 
 
-def target_of(request: Request) -> Target:
+def target_of(request: RunRequest) -> Target:
     """The target's file; raises UserError for an unknown one."""
     return find_target(request.infra_dir, request.target)
+
+
+def check_dry_run(request: RunRequest, json: str | None) -> None:
+    """Raises UserError for what a dry run has no use for."""
+    if request.defect is not None or json is not None:
+        raise UserError("--dry-run takes neither --defect nor --json: it plants nothing and comes to no verdict")
 
 
 def check_request(request: Request) -> None:

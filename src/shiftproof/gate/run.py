@@ -17,7 +17,7 @@ from shiftproof.gate.opening import Opened, open_gate
 from shiftproof.gate.outcome import ALLURE_FOLDER
 from shiftproof.gate.preflight import CHANGING, CHECKS
 from shiftproof.gate.rehearsal import ClaimFailed
-from shiftproof.gate.request import Request
+from shiftproof.gate.request import Request, check_dry_run
 from shiftproof.gate.undo import recover_all
 from shiftproof.model.target import Target
 from shiftproof.model.verdict import Verdict
@@ -62,8 +62,7 @@ def run_gate(request: Request, json: str | None, only: str, marked: str) -> int:
 
 def dry_run_gate(request: Request, json: str | None) -> int:
     """Preflight, and what would be done; not one weight or pod is touched. Exit code 1 when a check fails."""
-    if request.defect is not None or json is not None:
-        raise UserError("--dry-run takes neither --defect nor --json: it plants nothing and comes to no verdict")
+    check_dry_run(request, json)
     view = view_for(open_console())
     try:
         with open_gate(request, view) as opened:

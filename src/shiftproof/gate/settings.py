@@ -34,16 +34,14 @@ FULL = Depth(ruled_out_rate=0.001, pairs_per_action=300, repeats=3, steady_s=8, 
 QUICK = Depth(ruled_out_rate=0.01, pairs_per_action=250, repeats=3, steady_s=5, soak_s=20)
 
 
-@dataclass(frozen=True, slots=True)
-class GateSettings:
-    """One gate. Percentages are of the cluster side."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """What is known of any run."""
 
     platform: Platform
     service: Service
     target: Target
     infra_dir: Path
-    to_pct: int
-    depth: Depth
     run_id: str
     run_dir: Path
     seed: int
@@ -51,6 +49,14 @@ class GateSettings:
     ticket: str
     config_hash: str
     defect: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings(RunSettings):
+    """One gate. Percentages are of the cluster side."""
+
+    to_pct: int
+    depth: Depth
 
     @property
     def quick(self) -> bool:

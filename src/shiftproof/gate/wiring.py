@@ -12,7 +12,8 @@ from shiftproof.errors import RefusedError, UserError
 from shiftproof.gate.clock import RunClock
 from shiftproof.gate.config import experiments_dir
 from shiftproof.gate.parts import Parts
-from shiftproof.gate.settings import GateSettings
+from shiftproof.gate.settings import GateSettings, RunSettings
+from shiftproof.model.target import Target
 from shiftproof.safety.journal import Journal
 
 LONGEST_RUN_S = 1800.0  # the load ends itself after this, whatever became of us
@@ -26,8 +27,7 @@ def connect(settings: GateSettings, journal: Journal, clock: RunClock, anchor_ns
         raise RefusedError(
             f"target {target.name} is no lab: a gate there needs an observer of real customers, which is not built yet"
         )
-    if target.access_log is None:
-        raise UserError(f"target {target.name} names no access_log", hint=f"add it to infra/targets/{target.name}.yaml")
+    access_log = access_log_of(target)
     plain_clock = RunClock(anchor_ns)
     client = kubernetes.connect(target)
     router = elbv2.connect(target, service)
@@ -36,14 +36,7 @@ def connect(settings: GateSettings, journal: Journal, clock: RunClock, anchor_ns
     customers_plan = customers_plan_for(
         service, target.entry, seed=settings.seed, anchor_ns=anchor_ns, max_seconds=LONGEST_RUN_S
     )
-    faults = ChaosToolkitFaults(
-        target=target,
-        service=service,
-        clock=clock,
-        experiments_dir=experiments_dir(settings.infra_dir),
-        infra_dir=settings.infra_dir,
-        seed=settings.seed,
-    )
+    faults = faults_of(settings, clock)
     return Parts(
         router=router,
         cluster=kubernetes.KubernetesCluster(client, service, clock, target=target.name, journal=journal),
@@ -56,5 +49,24 @@ def connect(settings: GateSettings, journal: Journal, clock: RunClock, anchor_ns
             elbv2.LoadBalancerWatcher(elbv2.connect(target, service), plain_clock),
             faults,  # tells when its faults began and ended
         ),
-        access_log=haproxy.HaproxyAccessLog(Path(target.access_log)),
+        access_log=access_log,
     )
+
+
+def faults_of(settings: RunSettings, clock: RunClock) -> ChaosToolkitFaults:
+    """Experiments against this run's service."""
+    return ChaosToolkitFaults(
+        target=settings.target,
+        service=settings.service,
+        clock=clock,
+        experiments_dir=experiments_dir(settings.infra_dir),
+        infra_dir=settings.infra_dir,
+        seed=settings.seed,
+    )
+
+
+def access_log_of(target: Target) -> haproxy.HaproxyAccessLog:
+    """Raises UserError where the target names none."""
+    if target.access_log is None:
+        raise UserError(f"target {target.name} names no access_log", hint=f"add it to infra/targets/{target.name}.yaml")
+    return haproxy.HaproxyAccessLog(Path(target.access_log))

@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 from shiftproof.errors import UserError
-from shiftproof.gate.config import experiments_dir, find_target, read_platform, service
-from shiftproof.gate.identity import new_run_id
-from shiftproof.model.target import Target
+from shiftproof.gate.config import experiments_dir, read_platform, service
+from shiftproof.gate.request import RunRequest, target_of
 from shiftproof.rehearse.profiles import find_profile, profiles_dir
 
 
 @dataclass(frozen=True, slots=True)
-class EventRequest:
+class EventRequest(RunRequest):
     """A load event to rehearse. fixed_pods: with so many pods and no autoscaling; None: as the service scales."""
 
     event: str
     service: str = "payments"
-    target: str = "lab"
-    infra_dir: Path = Path("infra")
-    run_dir: Path | None = None  # None: a new folder below reports/
     experiments: tuple[str, ...] = ()
     fixed_pods: int | None = None
-    seed: int | None = None
-    operator: str = ""
-    ticket: str = ""
-    defect: Path | None = None
-    run_id: str = field(default_factory=new_run_id)
-    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def folder(self) -> Path:
-        """Where this run leaves its files."""
-        return self.run_dir or Path("reports") / f"{self.asked_at:%Y%m%d-%H%M%S}-{self.event}-{self.run_id}"
+        return self.folder_for(self.event)
 
     @property
     def command(self) -> str:
         """What was typed, as far as it decides what is done."""
         more = "" if self.fixed_pods is None else f" --fixed-pods {self.fixed_pods}"
         return f"rehearse {self.event} --service {self.service}{more}"
-
-
-def target_of(request: EventRequest) -> Target:
-    """The target's file; raises UserError for an unknown one."""
-    return find_target(request.infra_dir, request.target)
 
 
 def check_request(request: EventRequest) -> None:

@@ -9,39 +9,28 @@ from pathlib import Path
 
 from shiftproof.errors import UserError
 from shiftproof.gate.config import config_hash, experiments_dir, read_platform, service
+from shiftproof.gate.request import target_of
+from shiftproof.gate.settings import RunSettings
 from shiftproof.model.demand import Demand
 from shiftproof.model.load_event import Hold, LoadEvent
-from shiftproof.model.platform import Platform, Service
 from shiftproof.model.scaling import Scaling
-from shiftproof.model.target import Target
 from shiftproof.rehearse.profiles import find_profile, profiles_dir, read_profile
-from shiftproof.rehearse.request import EventRequest, check_request, target_of
+from shiftproof.rehearse.request import EventRequest, check_request
 
 PAIRS_PER_S = 5.0
 """The control: pairs that go on throughout; their legacy side needs no scaling. Few, so that they ask for no pod."""
 
 
-@dataclass(frozen=True, slots=True)
-class RehearsalSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsalSettings(RunSettings):
     """One rehearsal. demand: the event's rates as they are to be sent, the target's scale and all."""
 
-    platform: Platform
-    service: Service
     scaling: Scaling
-    target: Target
-    infra_dir: Path
     profile: Path
     event: LoadEvent
     demand: Demand
     experiments: tuple[str, ...]
     fixed_pods: int | None
-    run_id: str
-    run_dir: Path
-    seed: int
-    operator: str
-    ticket: str
-    config_hash: str
-    defect: Path | None = None
 
     @property
     def of_workers(self) -> tuple[str, ...]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-from shiftproof.adapters import ec2, elbv2, haproxy, kubernetes
-from shiftproof.adapters.chaostoolkit import ChaosToolkitFaults
+from shiftproof.adapters import ec2, elbv2, kubernetes
 from shiftproof.adapters.locust import LocustLoad, plan_for
 from shiftproof.adapters.locust.event import LocustEventLoad
-from shiftproof.errors import RefusedError, UserError
+from shiftproof.errors import RefusedError
 from shiftproof.gate.clock import RunClock
-from shiftproof.gate.config import experiments_dir
+from shiftproof.gate.wiring import access_log_of, faults_of
 from shiftproof.ports import EventPlan, LoadPlan, Watcher
 from shiftproof.rehearse.judging import judge_scaling
 from shiftproof.rehearse.lab_ready import lab_problem
@@ -30,8 +28,7 @@ def connect(settings: RehearsalSettings, journal: Journal, clock: RunClock, anch
     if target.kind != "lab":
         # The page and the claims are the same there; what sends from pods (infra/load) is not joined to it yet.
         raise RefusedError(f"target {target.name} is no lab: events are rehearsed in the lab only for now")
-    if target.access_log is None:
-        raise UserError(f"target {target.name} names no access_log", hint=f"add it to infra/targets/{target.name}.yaml")
+    access_log = access_log_of(target)
     plain_clock = RunClock(anchor_ns)
     client = kubernetes.connect(target)
     pairs = replace(
@@ -39,14 +36,7 @@ def connect(settings: RehearsalSettings, journal: Journal, clock: RunClock, anch
         rate_per_s=PAIRS_PER_S,
         probes_per_s=0.0,
     )
-    faults = ChaosToolkitFaults(
-        target=target,
-        service=service,
-        clock=clock,
-        experiments_dir=experiments_dir(settings.infra_dir),
-        infra_dir=settings.infra_dir,
-        seed=settings.seed,
-    )
+    faults = faults_of(settings, clock)
     overlays = kubernetes.overlays_for(target, service, platform.workers, str(settings.infra_dir), journal, client)
     router = elbv2.connect(target, service)
     return EventParts(
@@ -59,7 +49,7 @@ def connect(settings: RehearsalSettings, journal: Journal, clock: RunClock, anch
         event_plan=event_plan(settings, pairs),
         faults=faults,
         watchers=(*_watchers(settings, plain_clock), faults),
-        access_log=haproxy.HaproxyAccessLog(Path(target.access_log)),
+        access_log=access_log,
         jobs=[kubernetes.WorkerJobs(client, target, worker, journal, clock.sleep) for worker in platform.workers],
         judge=judge_scaling,
         cluster_pct=router.weights("customers").cluster_pct,
