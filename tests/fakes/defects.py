@@ -27,6 +27,11 @@ def for_gates(folder: Path = DEFECTS) -> list[Path]:
     return [file for file in sorted(folder.glob("*.yaml")) if _run_of(file) == "gate"]
 
 
+def for_event(event: str, folder: Path = DEFECTS) -> list[Path]:
+    """Those that a rehearsal of this event must catch."""
+    return [file for file in sorted(folder.glob("*.yaml")) if _run_of(file) == f"rehearse {event}"]
+
+
 def defects_of(day: str, folder: Path = DEFECTS) -> tuple[Path, ...]:
     """The same day and the same files give the same choice."""
     files = for_gates(folder)

@@ -1,4 +1,4 @@
-"""A gate and a platform made of files, for tests of `sensitivity`: nothing is planted, and each gate takes no time.
+"""Gates, rehearsals and a platform made of files, for tests of `sensitivity`: nothing is planted, and none takes time.
 
     python -m fakes.sensitivity FOLDER [--fresh]     # what `shiftproof sensitivity` does, in that world
 
@@ -22,12 +22,14 @@ from rich.console import Console
 from shiftproof.errors import ShiftproofError
 from shiftproof.gate.signals import ends_as_interrupted
 from shiftproof.sensitivity.attempts import OtherRule
-from shiftproof.sensitivity.document import last_line
-from shiftproof.sensitivity.gates import GateCommand, Gates
+from shiftproof.sensitivity.gates import Command, GateCommand, Gates, RehearsalCommand
+from shiftproof.sensitivity.kind import GATES, Kind, rehearsals
 from shiftproof.sensitivity.normal import Look
 from shiftproof.sensitivity.plan import KnownDefect, make_turns
+from shiftproof.sensitivity.rules import none_asked
 from shiftproof.sensitivity.run import Asked, Parts, Result, Sensitivity
 from shiftproof.sensitivity.view import PlainView, print_summary
+from shiftproof.sensitivity.wording import last_line
 
 EMPTY = hashlib.sha256().hexdigest()
 FINGERPRINT = {"src": "1", "infra": "1"}
@@ -38,7 +40,9 @@ class Script:
     """What one gate does. exit None: as its verdict asks. waits: until the file `go` is there. spoils: leaves the
 
     platform with this fact changed. planted: what its verdict file claims to have planted, None for the truth.
-    not_planted: steps that its verdict file says were not. edits: what somebody makes of src meanwhile.
+    not_planted: steps that its verdict file says were not. edits: what somebody makes of src meanwhile. event: what its
+    verdict file claims to have rehearsed, None for the truth. delivered: what a rehearsal says of its load, None:
+    nothing. capacity_s: what it says of the time to capacity; None: never.
     """
 
     verdict: str | None = "PASS"
@@ -51,6 +55,9 @@ class Script:
     planted: str | None = None
     not_planted: tuple[str, ...] = ()
     edits: str = ""
+    event: str | None = None
+    delivered: str | None = "PASS"
+    capacity_s: float | None = 65.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,11 @@ class World:
     clean: int = 1
     repeat: int = 1
     steps: int = 1
+    event: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return GATES if self.event is None else rehearsals(self.event, 300)
 
     def write(self, **scripts: Script) -> None:
         """What each gate does from now on."""
@@ -95,20 +107,31 @@ class World:
             KnownDefect(name, f"A {name}", "somewhere#1", claim, f"defects/{name}.yaml", EMPTY, self.steps)
             for name, claim in self.expects.items()
         ]
-        turns = make_turns(defects, self.clean, self.repeat)
-        return Asked("payments", 25, turns, self.fingerprint(), self.reports)
+        turns = make_turns(defects, self.clean, self.repeat, self.event)
+        to_pct = 25 if self.event is None else None
+        return Asked("payments", to_pct, turns, self.fingerprint(), self.reports, self.kind)
+
+    def program(self) -> tuple[str, ...]:
+        """The child, up to its own words."""
+        return (sys.executable, "-I", str(Path(__file__).with_name("sensitivity_gate.py")), str(self.folder))
 
     def parts(self) -> Parts:
-        program = (sys.executable, "-I", str(Path(__file__).with_name("sensitivity_gate.py")), str(self.folder))
-        command = GateCommand("payments", 25, Path("infra"), program)
+        program = self.program()
+        command: Command = GateCommand("payments", 25, Path("infra"), program)
+        if self.event is not None:
+            command = RehearsalCommand("payments", self.kind, Path("infra"), program)
         return Parts(
             gates=lambda folder: Gates(command, folder),
             platform=FilePlatform(self.folder),
-            others=lambda run_dir: (OtherRule("argo-rollouts", "documented", "PASS", 60.0, run_dir.name),),
+            others=none_asked if self.event is not None else _argo,
             about=lambda: ({"cores": "2"}, {"shiftproof": "0"}),
             fingerprint=self.fingerprint,
             sleep=lambda seconds: time.sleep(min(seconds, 0.05)),
         )
+
+
+def _argo(run_dir: Path) -> tuple[OtherRule, ...]:
+    return (OtherRule("argo-rollouts", "documented", "PASS", 60.0, run_dir.name),)
 
 
 @dataclass(frozen=True, slots=True)

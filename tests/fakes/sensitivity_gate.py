@@ -1,4 +1,5 @@
-"""The child of fakes.sensitivity: `FOLDER gate payments --to 25 --infra infra --json FILE [--defect FILE]`.
+"""The child of fakes.sensitivity: `FOLDER gate payments --to 25 --infra infra --json FILE [--defect FILE]`, or
+`FOLDER rehearse payday --service payments --infra infra --json FILE [--defect FILE]`.
 
 It imports nothing of ours, so that a test may run many.
 """
@@ -21,14 +22,30 @@ def call(folder: Path, words: str) -> None:
         file.write(f"{words}\n")
 
 
-def claim(name: str, verdict: str) -> dict[str, Any]:
-    return {"name": name, "phase": "deploy", "verdict": verdict, "reason": f"it said {verdict}", "data": {}}
+def claim(name: str, verdict: str, **data: Any) -> dict[str, Any]:
+    return {"name": name, "phase": "deploy", "verdict": verdict, "reason": f"it said {verdict}", "data": data}
 
 
-def verdict_of(script: dict[str, Any], name: str, run_dir: Path) -> dict[str, Any]:
+def claims_of_event(script: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a rehearsal says beside what the script names."""
+    late = {"stuck": "node"} if script["capacity_s"] is None else {}
+    rows = [{"pods": 4, "seconds": 15.0}, {"pods": 5, "seconds": script["capacity_s"]}]
+    said = [claim("load-delivered", script["delivered"])] if script["delivered"] is not None else []
+    return [
+        *said,
+        claim("time-to-capacity", "PASS", rows=rows, **late),
+        claim("shortfall", "PASS", shortfall_pct=0.68),
+        claim("cost", "PASS", ratio=1.1),
+    ]
+
+
+def verdict_of(script: dict[str, Any], name: str, run_dir: Path, rehearsed: str | None) -> dict[str, Any]:
     claims = [claim(one, "FAIL") for one in script["claims"]]
     claims += [claim("sufficiency", "INCONCLUSIVE")] if script["verdict"] == "INCONCLUSIVE" else []
+    event = script["event"] or rehearsed
+    claims += claims_of_event(script) if event is not None else []
     return {
+        **({"event": {"name": event}} if event is not None else {}),
         "verdict": script["verdict"],
         "claims": claims,
         "requests": {"pairs": 100, "failed": 2, "attributed": 1},
@@ -52,7 +69,7 @@ def main(folder: Path, words: list[str]) -> int:
         sys.exit(3)
 
     signal.signal(signal.SIGTERM, put_back)
-    call(folder, f"gate {name} {os.getpid()}")
+    call(folder, f"{words[0]} {name} {os.getpid()}")
     while script["waits"] and not (folder / "go").exists():
         time.sleep(0.02)
     if script["spoils"]:
@@ -65,7 +82,8 @@ def main(folder: Path, words: list[str]) -> int:
         if script["exit"] is not None and script["exit"] < 0:
             os.kill(os.getpid(), -script["exit"])
         return 3
-    verdict = verdict_of(script, name, folder / "reports" / f"20260101-000000-payments-{name}")
+    rehearsed = words[1] if words[0] == "rehearse" else None
+    verdict = verdict_of(script, name, folder / "reports" / f"20260101-000000-payments-{name}", rehearsed)
     Path(options["--json"]).write_text(json.dumps(verdict))
     return EXITS[script["verdict"]] if script["exit"] is None else int(script["exit"])
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import jsonschema
 import pytest
 from fakes.rehearsals import UNDONE, EventWorld
 from fakes.rehearsed import Rehearse, reasons
@@ -9,6 +13,7 @@ from fakes.rehearsed import Rehearse, reasons
 from shiftproof.errors import LoadError, UserError
 from shiftproof.model.verdict import Verdict
 from shiftproof.ports import AutoscalerState
+from shiftproof.report.verdict_file import schema
 from shiftproof.safety.journal import Journal, journal_dir
 
 
@@ -58,6 +63,20 @@ def test_an_autoscaler_that_is_blind_fails_before_any_load(rehearse: Rehearse, w
     assert "missing request for cpu" in reasons(done)
     assert done.case is None
     assert world.event_load.event is None
+
+
+def test_a_fail_before_the_defect_was_planted_says_so(rehearse: Rehearse, world: EventWorld, tmp_path: Path) -> None:
+    """Whoever counts what was caught must not count this."""
+    world.elastic.scaler = AutoscalerState("payments", 2, 6, "FailedGetResourceMetric: missing request for cpu")
+    defect = tmp_path / "experiments/defects/nodes-join-late.yaml"
+    text = defect.read_text().replace("rehearse payday", "rehearse short")
+    mine = tmp_path / "nodes-join-late.yaml"
+    mine.write_text(text)
+    done = rehearse(defect=mine)
+    assert done.result.verdict is Verdict.FAIL
+    written = json.loads((tmp_path / "run" / "verdict.json").read_text())
+    jsonschema.validate(written, schema())
+    assert written["run"]["not_planted"] == ["nodes: preflight ended the rehearsal before"]
 
 
 def test_an_autoscaler_with_other_bounds_is_refused(rehearse: Rehearse, world: EventWorld) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fakes.defects import for_event
 
 from shiftproof import cli
 from shiftproof.errors import ConfigError, UserError
@@ -24,6 +25,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(ROOT / "infra", tmp_path / "infra", ignore=shutil.ignore_patterns("tools", "app"))
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
     shutil.copytree(ROOT / "suites", tmp_path / "suites")
+    shutil.copytree(ROOT / "loadprofiles", tmp_path / "loadprofiles")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHIFTPROOF_STATE", str(tmp_path / "state"))
     return tmp_path
@@ -48,9 +50,24 @@ def test_those_for_load_events_are_left_out_with_a_word(copy: Path) -> None:
     found = find_defects("*no*", Path("infra"), "payments", said.append)
     assert "no-graceful-shutdown" in {defect.id for defect in found}
     assert "nodes-join-late" not in {defect.id for defect in found}
-    assert "left out: experiments/defects/nodes-join-late.yaml is for `rehearse payday`, not for a gate" in said
+    assert said == ["left out, since `rehearse payday` must catch them: nodes-join-late"]
     with pytest.raises(UserError, match="one for a gate") as none:
         find_defects("hpa-*", Path("infra"), "payments")
+    assert "rehearse payday" in none.value.one_line()
+
+
+def test_an_event_has_the_defects_that_its_rehearsal_must_catch(copy: Path) -> None:
+    said: list[str] = []
+    found = find_defects("*", Path("infra"), "payments", said.append, event="payday")
+    assert {defect.id for defect in found} == {path.stem for path in for_event("payday")}
+    assert {"nodes-join-late", "spot-without-drain"} <= {defect.id for defect in found}
+    assert len(said) == 1, "one line for all those of gates"
+    assert said[0].startswith("left out, since `gate` must catch them: amounts-through-floats, ")
+    late = {defect.id: defect.longer_s for defect in found}
+    assert late["nodes-join-late"] == 220
+    assert late["spot-without-drain"] == 0
+    with pytest.raises(UserError, match="one for a rehearsal of short") as none:
+        find_defects("*", Path("infra"), "payments", event="short")
     assert "rehearse payday" in none.value.one_line()
 
 
@@ -126,6 +143,37 @@ def test_a_dry_run_lists_what_it_would_do_and_does_nothing(copy: Path, capfd: py
     assert "missing-secret-key.yaml, expected claim deploy" in lines[1]
     assert lines[3].startswith("3 gates, about ")
     assert lines[3].endswith("; nothing was run")
+    assert not (copy / "reports").exists()
+
+
+def test_a_dry_run_of_an_event_lists_its_rehearsals(copy: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["sensitivity", "--dry-run", "--event", "payday", "--defects", "n*", "--clean", "1"]
+    assert cli.run(words) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].startswith("left out, since `gate` must catch them: no-graceful-shutdown")
+    assert [line.split()[1] for line in lines[1:3]] == ["clean", "nodes-join-late"]
+    assert "about 7 min" in lines[1]
+    assert "about 11 min" in lines[2], "by as much longer as its nodes"
+    assert lines[3].startswith("2 rehearsals, about ")
+    assert not (copy / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--event", "payday", "--to", "25"], "--event goes without --to: a rehearsal takes no step"),
+        (["--event", "payda"], "there is no load event 'payda'"),
+        (["--event", "short"], "no defect that '*' names is one for a rehearsal of short"),
+        (["--event", "payday", "--service", "nope"], "nope"),
+    ],
+)
+def test_what_an_event_cannot_be_asked_is_said_in_one_line(
+    copy: Path, capsys: pytest.CaptureFixture[str], words: list[str], why: str
+) -> None:
+    assert cli.run(["sensitivity", *words]) == 3
+    said = capsys.readouterr().err
+    assert why in said
+    assert len(said.splitlines()) == 1
     assert not (copy / "reports").exists()
 
 

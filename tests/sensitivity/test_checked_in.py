@@ -9,13 +9,16 @@ from typing import Any
 
 import jsonschema
 import pytest
-from fakes.defects import for_gates
+from fakes.defects import for_event, for_gates
 
 from shiftproof.sensitivity.attempts import Outcome
-from shiftproof.sensitivity.document import JSON_FILE, MARKDOWN_FILE, schema
+from shiftproof.sensitivity.document import JSON_FILE, MARKDOWN_FILE, published_names, schema
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
+
+#: Of gates, and of each event whose rehearsals were published, too.
+PUBLISHED = [RESULTS / JSON_FILE, *sorted(RESULTS.glob("sensitivity-*.json"))]
 
 #: An absolute path of two parts or more; none of an address, of a link within the project, or of a tag.
 PATH = re.compile(r"(?<![\w./])/\w[\w.-]*/")
@@ -34,10 +37,13 @@ def checked_in() -> dict[str, Any]:
     return loaded
 
 
-def test_they_hold_to_the_schema_and_are_whole(checked_in: dict[str, Any]) -> None:
-    jsonschema.validate(checked_in, schema())
-    assert checked_in["complete"] is True
-    assert checked_in["machine"]["cores"]
+@pytest.mark.parametrize("file", PUBLISHED, ids=lambda file: file.name)
+def test_they_hold_to_the_schema_and_are_whole(file: Path) -> None:
+    found = json.loads(file.read_text())
+    jsonschema.validate(found, schema())
+    assert found["complete"] is True
+    assert found["machine"]["cores"]
+    assert file.name == published_names(found.get("event"))[0]
 
 
 def test_nothing_was_missed_and_nobody_stopped_for_nothing(checked_in: dict[str, Any]) -> None:
@@ -59,15 +65,24 @@ def test_each_defect_was_caught_each_time_by_its_claim(checked_in: dict[str, Any
     }
 
 
+@pytest.mark.parametrize("file", PUBLISHED[1:], ids=lambda file: file.name)
+def test_each_defect_of_an_event_was_caught_by_its_claim(file: Path) -> None:
+    found = json.loads(file.read_text())
+    assert found["exit_code"] == 0
+    assert found["clean"]["outcomes"].keys() == {Outcome.PASSED.value}
+    assert {row["name"] for row in found["defects"]} == {path.stem for path in for_event(found["event"])}
+    assert all(row["outcomes"].keys() == {Outcome.CAUGHT.value} for row in found["defects"])
+
+
 def test_a_verdict_does_not_keep_people_waiting(checked_in: dict[str, Any]) -> None:
     assert checked_in["totals"]["mean_fail_load_s"] <= FAIL_WITHIN_S
     assert checked_in["totals"]["mean_pass_load_s"] <= PASS_WITHIN_S
 
 
-def test_they_name_no_path(checked_in: dict[str, Any]) -> None:
-    for name in (JSON_FILE, MARKDOWN_FILE):
-        text = (RESULTS / name).read_text()
-        assert PATH.findall(text) == [], f"{name} names a path of some machine"
+@pytest.mark.parametrize("file", PUBLISHED, ids=lambda file: file.name)
+def test_they_name_no_path(file: Path) -> None:
+    for form in (file, file.with_suffix(".md")):
+        assert PATH.findall(form.read_text()) == [], f"{form.name} names a path of some machine"
 
 
 def test_a_path_of_a_machine_is_seen(tmp_path: Path) -> None:

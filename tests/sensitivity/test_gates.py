@@ -10,8 +10,8 @@ import pytest
 from fakes.sensitivity import World
 
 from shiftproof.errors import SetupError
-from shiftproof.sensitivity import gates as module
-from shiftproof.sensitivity.gates import GateCommand, Gates
+from shiftproof.sensitivity.gates import GateCommand, Gates, RehearsalCommand
+from shiftproof.sensitivity.kind import GATES, rehearsals
 from shiftproof.sensitivity.plan import Turn
 
 from .conftest import GOOD
@@ -33,22 +33,36 @@ def test_it_is_called_as_a_user_would(world: World) -> None:
     assert "--defect" not in clean
 
 
-def test_one_that_never_ends_is_ended_and_no_verdict_of_it_counts(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rehearsal_is_called_as_a_user_would(world: World) -> None:
+    command = RehearsalCommand("payments", rehearsals("payday", 300), Path("infra"), ("shiftproof",))
+    said = "shiftproof rehearse payday --service payments --infra infra --json v.json"
+    turns = replace(world, event="payday").asked().turns
+    assert " ".join(command.words(turns[0], Path("v.json"))) == f"{said} --defect defects/hole.yaml"
+    assert " ".join(command.words(turns[1], Path("v.json"))) == said
+
+
+def test_a_rehearsal_has_the_time_that_the_slowest_of_them_needs() -> None:
+    """One whose nodes join late takes 13 minutes; and what it did takes longer to put back than a gate's."""
+    payday = rehearsals("payday", 300)
+    assert payday.longest_s == 1800
+    assert payday.put_back_within_s > GATES.put_back_within_s
+    assert 7 * 60 <= payday.planted_s == payday.clean_s <= 8 * 60
+
+
+def test_one_that_never_ends_is_ended_and_no_verdict_of_it_counts(world: World) -> None:
     world.write(**{**GOOD, "hole": replace(GOOD["hole"], waits=True)})
-    monkeypatch.setattr(module, "LONGEST_GATE_S", 1.0)
-    ended = world.parts().gates(world.folder).run(first_turn(world), no_tick)
+    program = world.program()
+    command = GateCommand("payments", 25, Path("infra"), program, replace(GATES, longest_s=1.0))
+    ended = Gates(command, world.folder).run(first_turn(world), no_tick)
     assert ended.verdict is None
     assert "did not end within 1 s" in ended.said
     assert world.calls[-1] == "put back hole", "it was told to end, not killed"
 
 
-def test_one_that_cannot_be_told_is_killed(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_cannot_be_told_is_killed(tmp_path: Path, world: World) -> None:
     program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
-    monkeypatch.setattr(module, "LONGEST_GATE_S", 1.0)
-    monkeypatch.setattr(module, "PUT_BACK_WITHIN_S", 1.0)
-    gates = Gates(GateCommand("payments", 25, Path("infra"), (sys.executable, "-c", program)), tmp_path)
+    hasty = replace(GATES, longest_s=1.0, put_back_within_s=1.0)
+    gates = Gates(GateCommand("payments", 25, Path("infra"), (sys.executable, "-c", program), hasty), tmp_path)
     assert gates.run(first_turn(world), no_tick).exit_code == -9
 
 

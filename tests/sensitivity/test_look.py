@@ -13,8 +13,9 @@ from shiftproof.adapters.kubernetes import Api, connect
 from shiftproof.adapters.kubernetes.objects import Objects
 from shiftproof.adapters.kubernetes.paths import deployment as deployment_path
 from shiftproof.gate.config import read_platform, service
+from shiftproof.gate.planting.left import lab_problems
 from shiftproof.lab.setup.paths import project_root
-from shiftproof.sensitivity.look import _objects, _scaled_out
+from shiftproof.sensitivity.look import _machines, _nodes, _objects, _scaled_out
 from shiftproof.sensitivity.settling import PASSES_WITHIN_S
 
 pytestmark = pytest.mark.component
@@ -80,6 +81,36 @@ def test_more_pods_than_the_autoscalers_floor_are_a_problem_that_passes(tmp_path
         api.patch(deployment_path("payments", "payments"), {"spec": {"replicas": 3}})
         assert list(_scaled_out(api, payments)) == []
         assert deployment["spec"]["replicas"] == 5
+
+
+def test_a_machine_that_an_event_brought_passes_and_is_no_damage(tmp_path: Path) -> None:
+    with kube_api(tmp_path) as target:
+        api = Api(connect(target))
+        pool = {"karpenter.sh/nodepool": "on-demand"}
+        for name, labels in (("node-1", {}), ("node-11", pool)):
+            node = {"metadata": {"name": name, "labels": labels}, "spec": {"unschedulable": True}}
+            api.post("/api/v1/nodes", node)
+        assert list(_nodes(api)) == ["node node-1 is cordoned", "node node-1 is not ready"]
+        assert list(_machines(api)) == ["machine node-11 of autoscaling is still there; it goes by itself"]
+
+
+def part(where: str, state: str) -> dict[str, Any]:
+    return {"name": f"{where}/kubelet", "where": where, "state": state, "problem": None}
+
+
+def test_parts_of_machines_that_come_and_go_are_no_problem_of_the_lab() -> None:
+    status: dict[str, Any] = {
+        "network": [],
+        "legacy": {},
+        "parts": [part("node-11", "dead"), part("node-1", "ready")],
+        "autoscaling": {"up": True, "problem": None},
+    }
+    assert lab_problems(status) == []
+    sick = {**status, "parts": [part("node-1", "dead")], "autoscaling": {"up": True, "problem": "i-1 did not boot"}}
+    assert lab_problems(sick) == [
+        "the lab's node-1/kubelet is dead: no reason given",
+        "the lab's autoscaling: i-1 did not boot",
+    ]
 
 
 def test_the_wait_is_longer_than_the_way_down() -> None:

@@ -55,6 +55,16 @@ def test_the_fingerprint_of_now_reads_planted_files_again(tmp_path: Path) -> Non
         fingerprint_now(infra, [known])
 
 
+def test_a_profile_decides_what_a_rehearsal_says_and_nothing_of_a_gate(tmp_path: Path) -> None:
+    infra = Path(__file__).parents[2] / "infra"
+    (tmp_path / "payday.py").write_text("1")
+    before = fingerprint(infra, [], tmp_path)
+    assert before.keys() - fingerprint(infra, []).keys() == {"loadprofiles"}
+    (tmp_path / "payday.py").write_text("2")
+    now = fingerprint_now(infra, [], tmp_path)
+    assert {name for name in now if now[name] != before[name]} == {"loadprofiles"}
+
+
 def test_another_version_of_a_library_is_another_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     infra = Path(__file__).parents[2] / "infra"
     before = fingerprint(infra, [])

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from shiftproof.errors import UserError
+from shiftproof.sensitivity.kind import rehearsals
 from shiftproof.sensitivity.plan import CHECK_S, CLEAN, KnownDefect, make_turns, seconds_left
 
 
@@ -47,3 +48,13 @@ def test_time_left_is_what_such_gates_took_before() -> None:
     turns = make_turns(defects("a", "b"), 0, 1)
     assert seconds_left(turns, {"a": [10.0, 20.0], "b": [40.0]}) == 15 + 40 + 2 * CHECK_S
     assert seconds_left(turns, {}) > 60
+
+
+def test_a_rehearsal_takes_as_long_with_a_defect_and_longer_by_what_its_file_tells() -> None:
+    late = replace(defects("late")[0], longer_s=220.0)
+    turns = make_turns([*defects("a"), late], 1, 1, "payday")
+    assert {turn.event for turn in turns} == {"payday"}
+    payday = rehearsals("payday", 300)
+    guessed_s = {turn.name: seconds_left([turn], {}, payday) - CHECK_S for turn in turns}
+    assert guessed_s == {"a": payday.planted_s, CLEAN: payday.planted_s, "late": payday.planted_s + 220}
+    assert seconds_left(turns, {"late": [800.0]}, payday) == 800 + 2 * payday.planted_s + 3 * CHECK_S

@@ -12,10 +12,11 @@ import jsonschema
 import pytest
 
 from shiftproof.sensitivity.attempts import Attempt, OtherRule, Outcome, attempt_json, read_attempt
-from shiftproof.sensitivity.document import About, as_json, as_markdown, caught_words, last_line, schema, tally_words
+from shiftproof.sensitivity.document import About, as_json, as_markdown, schema
 from shiftproof.sensitivity.page import headline, render_page
 from shiftproof.sensitivity.plan import CLEAN, KnownDefect, Turn, make_turns
 from shiftproof.sensitivity.table import Summary, Tally, rate, summarise
+from shiftproof.sensitivity.wording import caught_words, last_line, tally_words
 
 HOSTILE = "</td><script>alert(1)</script>|x\n\x1b[2J"
 ABOUT = About(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from shiftproof.model.target import Target
+    from shiftproof.model import target as models
 
 Json = Annotated[str | None, typer.Option("--json", metavar="FILE", help="The verdict here too; - prints it alone.")]
 Target = Annotated[str, typer.Option("--target", help="infra/targets/NAME.yaml.")]
@@ -17,7 +17,7 @@ Ticket = Annotated[str, typer.Option("--ticket", help="The change ticket, for th
 Operator = Annotated[str, typer.Option("--operator", help="Who answers for it (you).")]
 
 
-def go_in(target: Target) -> None:
+def go_in(target: models.Target) -> None:
     """For the lab: become the same command inside it. Raises SetupError when not root, LabError when no lab is up."""
     from shiftproof.gate.world import enter
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from shiftproof.errors import MeasureError, ServiceFault, SetupError
-from shiftproof.gate.planting import planted, read_defect
+from shiftproof.gate.planting import never_planted, planted, read_defect
 from shiftproof.gate.signals import ends_as_interrupted, undisturbed
 from shiftproof.judge.elasticity.case import EventCase
 from shiftproof.model.result import RunResult
@@ -15,6 +15,7 @@ from shiftproof.rehearse.outcome import write_outcome
 from shiftproof.rehearse.request import EventRequest
 from shiftproof.report.event_live import EventView
 
+NOT_REACHED = "preflight ended the rehearsal before"
 INTERRUPTED = "interrupted; the load was stopped and everything is back at its base"
 
 
@@ -63,7 +64,7 @@ def _stages(opened: Opened, view: EventView) -> Done:
         session.prepare()
     except (ServiceFault, MeasureError) as error:
         session.failed(error)
-        return Done(*session.finish(None))
+        return Done(*session.finish(lambda: [never_planted(defect, NOT_REACHED)] if defect is not None else []))
     with planted(defect, settings.target, opened.journal, settings.service) as planting:
         if planting is not None:
             for note in planting.notes:
@@ -72,4 +73,4 @@ def _stages(opened: Opened, view: EventView) -> Done:
             session.rehearse(planting)
         except (ServiceFault, MeasureError) as error:
             session.failed(error)
-        return Done(*session.finish(planting))
+        return Done(*session.finish(planting.findings if planting is not None else list))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -163,8 +164,8 @@ class RehearsalSession:
         else:
             self._findings.append(Finding(SUFFICIENCY, at, Verdict.INCONCLUSIVE, str(error)))
 
-    def finish(self, planting: Planting | None) -> tuple[RunResult, EventCase | None]:
-        """Stop the load, judge, conclude. Call it inside the `with`; writes no file."""
+    def finish(self, of_defect: Callable[[], list[Finding]]) -> tuple[RunResult, EventCase | None]:
+        """Stop the load, judge, conclude. of_defect: asked then. Call it inside the `with`; writes no file."""
         self._view.stage("judge")
         self._clock.watch(None)
         case = self._whole_case()
@@ -179,7 +180,7 @@ class RehearsalSession:
             problem = self._parts.ours()
             if problem is not None:
                 self._findings.append(Finding(SUFFICIENCY, RUN, Verdict.INCONCLUSIVE, problem))
-        self._findings += planting.findings() if planting is not None else []
+        self._findings += of_defect()
         result = conclude(self.settings, self._parts.cluster_pct, self._began, self._findings, case, self._workload)
         return result, case
 

@@ -1,4 +1,4 @@
-"""What one turn came to: the gate's verdict, held against what was planted. Pure."""
+"""What one turn came to: the verdict of its gate or rehearsal, held against what was planted. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from enum import StrEnum
 from typing import Any
 
 from shiftproof.gate.planting.planting import NOT_KNOWN
+from shiftproof.gate.planting.reading import PREFLIGHT
 from shiftproof.model.verdict import Verdict
+from shiftproof.sensitivity.figures import EventFigures, figures_of
 from shiftproof.sensitivity.plan import CLEAN, Turn
 
-NO_RUN = 3  # a gate's exit code when it could not run
+NO_RUN = 3  # the exit code of what could not run
+DELIVERED = "load-delivered"
+"""The claim of a rehearsal that its load was sent as planned: without it nothing is caught."""
 
 
 class Outcome(StrEnum):
@@ -43,7 +47,7 @@ class OtherRule:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A gate's process as it ended. verdict: the verdict file's content, None when there is none.
+    """A turn's process as it ended. verdict: the verdict file's content, None when there is none.
 
     said: its last words. wall_s: from its start to its end, planting and undoing included.
     """
@@ -56,10 +60,12 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One turn as it ended. claims: those that FAILed. load_s: seconds of load until decided, None when unknown.
+    """One turn as it ended. claims: those that FAILed. load_s: seconds of load until decided, None when unknown, and
+    of a rehearsal, whose verdict comes once it is over.
 
-    run: the run's folder below reports/. problem: why it could not run, or why the gate said what it should not.
-    unheard: what the verdict file of a gate that is no result says (its undo failed, say); it counts as nothing.
+    run: the run's folder below reports/. problem: why it could not run, or why it said what it should not.
+    unheard: what the verdict file of a turn that is no result says (its undo failed, say); it counts as nothing.
+    figures: of a rehearsal.
     """
 
     name: str
@@ -79,6 +85,7 @@ class Attempt:
     problem: str | None = None
     others: tuple[OtherRule, ...] = ()
     unheard: str | None = None
+    figures: EventFigures | None = None
 
     @property
     def key(self) -> str:
@@ -86,7 +93,7 @@ class Attempt:
 
     @property
     def is_result(self) -> bool:
-        """False: it says nothing about the gate, and is to be tried again."""
+        """False: it says nothing about the verdict, and is to be tried again."""
         return self.outcome is not Outcome.COULD_NOT_RUN
 
     @property
@@ -96,7 +103,7 @@ class Attempt:
 
 
 def judged(turn: Turn, ended: Ended, started_at: str, run: str | None) -> Attempt:
-    """Hold the gate's verdict against what was planted.
+    """Hold the verdict against what was planted.
 
     A verdict counts only when file and exit code agree, and the file says that just this defect was planted: otherwise
     we would measure our own mistake.
@@ -105,9 +112,11 @@ def judged(turn: Turn, ended: Ended, started_at: str, run: str | None) -> Attemp
     verdict: Mapping[str, Any] = {} if problem else ended.verdict or {}
     failed = tuple(dict.fromkeys(c["name"] for c in verdict.get("claims", ()) if c["verdict"] == Verdict.FAIL))
     missing = tuple(verdict.get("run", {}).get("not_planted", ()))
-    outcome = Outcome.COULD_NOT_RUN if problem else _outcome(turn, Verdict(verdict["verdict"]), failed, missing)
+    unsent = _unsent(turn, verdict)
+    outcome = Outcome.COULD_NOT_RUN if problem else _outcome(turn, Verdict(verdict["verdict"]), failed, missing, unsent)
     if outcome in _WITH_REASON:
         problem = _reason(verdict)
+        problem += f" ({unsent})" if unsent and failed else ""
         problem += f" (not planted: {'; '.join(missing)})" if missing else ""
     unheard = _unheard(turn, ended) if outcome is Outcome.COULD_NOT_RUN else None
     requests = verdict.get("requests", {})
@@ -119,7 +128,7 @@ def judged(turn: Turn, ended: Ended, started_at: str, run: str | None) -> Attemp
         exit_code=ended.exit_code,
         expects=turn.defect.expects if turn.defect else None,
         claims=failed,
-        load_s=verdict.get("run", {}).get("load_s"),
+        load_s=verdict.get("run", {}).get("load_s") if turn.event is None else None,
         process_s=round(ended.wall_s, 2),
         pairs=requests.get("pairs", 0),
         attributed=requests.get("attributed", 0),
@@ -128,13 +137,16 @@ def judged(turn: Turn, ended: Ended, started_at: str, run: str | None) -> Attemp
         started_at=started_at,
         problem=f"{problem} (its verdict file says {unheard})" if unheard else problem,
         unheard=unheard,
+        figures=figures_of(verdict) if verdict and turn.event is not None else None,
     )
 
 
-def _outcome(turn: Turn, verdict: Verdict, failed: tuple[str, ...], missing: Sequence[str]) -> Outcome:
+def _outcome(
+    turn: Turn, verdict: Verdict, failed: tuple[str, ...], missing: Sequence[str], unsent: str | None
+) -> Outcome:
     """missing: steps of the defect that were not made, or did nothing, or perhaps did: a FAIL then proves no catch.
 
-    Only when none of them was there for certain is it a false alarm.
+    Only when none of them was there for certain is it a false alarm. unsent: why a rehearsal's load proves nothing.
     """
     if verdict is Verdict.INCONCLUSIVE:
         return Outcome.INCONCLUSIVE
@@ -145,6 +157,8 @@ def _outcome(turn: Turn, verdict: Verdict, failed: tuple[str, ...], missing: Seq
     if missing:
         absent = sum(not step.endswith(NOT_KNOWN) for step in missing)
         return Outcome.FALSE_FAIL if absent >= turn.defect.steps else Outcome.TOO_EARLY
+    if unsent is not None and turn.defect.expects != PREFLIGHT:
+        return Outcome.INCONCLUSIVE
     return Outcome.CAUGHT if turn.defect.expects in failed else Outcome.OTHER_CLAIM
 
 
@@ -162,7 +176,21 @@ def _unsound(turn: Turn, ended: Ended) -> str | None:
     wanted = _wanted(turn)
     if planted != wanted:
         return f"its verdict file says that {planted or 'nothing'} was planted, and not {wanted or 'nothing'}"
+    event = (ended.verdict.get("event") or {}).get("name")
+    if event != turn.event:
+        return f"its verdict file is one of {event or 'a gate'}, and not of {turn.event or 'a gate'}"
     return None
+
+
+def _unsent(turn: Turn, verdict: Mapping[str, Any]) -> str | None:
+    """Why the load of a rehearsal was not what it should have been; None when it was, and of a gate."""
+    if turn.event is None or not verdict:
+        return None
+    said = [claim for claim in verdict["claims"] if claim["name"] == DELIVERED]
+    short = [claim["reason"] for claim in said if claim["verdict"] != Verdict.PASS]
+    if short:
+        return f"the load was not as planned: {short[0]}"
+    return None if said else "no load was sent to its end"
 
 
 def _unheard(turn: Turn, ended: Ended) -> str | None:
@@ -197,6 +225,8 @@ def read_attempt(document: Mapping[str, Any]) -> Attempt:
     fields["outcome"] = Outcome(fields["outcome"])
     fields["claims"] = tuple(fields["claims"])
     fields["others"] = read_others(fields["others"])
+    if fields.get("figures") is not None:
+        fields["figures"] = EventFigures(**fields["figures"])
     return Attempt(**fields)
 
 

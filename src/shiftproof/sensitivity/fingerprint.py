@@ -1,4 +1,4 @@
-"""Digests of all that decides what a gate says: results of different code or configuration are never put together."""
+"""Digests of all that decides what a gate or a rehearsal says: results of different code are never put together."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _MADE_BY_PYTHON = frozenset({"__pycache__"})
 DEFECTS_FOLDER = "defects"
 
 
-def fingerprint(infra_dir: Path, defects: Sequence[KnownDefect]) -> dict[str, str]:
+def fingerprint(infra_dir: Path, defects: Sequence[KnownDefect], profiles_dir: Path | None = None) -> dict[str, str]:
     """sha256 (hex) by part: our code, suites, infra, experiments, the defects that are planted, installed libraries.
 
-    Defects by those that are planted, not by their folder: one more file there changes nothing for the others.
-    Raises SetupError when a file cannot be read.
+    profiles_dir: of load events, where rehearsals are what is run (what else these need is in infra). Defects by those
+    that are planted, not by their folder: one more file there changes nothing for the others. Raises SetupError when a
+    file cannot be read.
     """
     planted = hashlib.sha256("\n".join(sorted(f"{one.id} {one.digest}" for one in defects)).encode())
     return {
@@ -33,6 +34,7 @@ def fingerprint(infra_dir: Path, defects: Sequence[KnownDefect]) -> dict[str, st
         "experiments": tree_digest(experiments_dir(infra_dir), leave_out=frozenset({DEFECTS_FOLDER})),
         "defects": planted.hexdigest(),
         "libraries": _installed(),
+        **({"loadprofiles": tree_digest(profiles_dir)} if profiles_dir is not None else {}),
     }
 
 
@@ -42,9 +44,12 @@ def _installed() -> str:
     return hashlib.sha256("\n".join([platform.python_version(), *found]).encode()).hexdigest()
 
 
-def fingerprint_now(infra_dir: Path, defects: Sequence[KnownDefect]) -> dict[str, str]:
+def fingerprint_now(
+    infra_dir: Path, defects: Sequence[KnownDefect], profiles_dir: Path | None = None
+) -> dict[str, str]:
     """As `fingerprint`, with the defects' files read again. Raises SetupError when one cannot be."""
-    return fingerprint(infra_dir, [replace(one, digest=file_digest(Path(one.file))) for one in defects])
+    again = [replace(one, digest=file_digest(Path(one.file))) for one in defects]
+    return fingerprint(infra_dir, again, profiles_dir)
 
 
 def file_digest(file: Path) -> str:
@@ -81,6 +86,6 @@ def refuse_mixing(before: Mapping[str, str], now: Mapping[str, str], where: str)
     if changed:
         raise RefusedError(
             f"{', '.join(changed)} changed since {where} began: its results and new ones would be of two different "
-            "gates",
+            "programs",
             hint="change it back and run the same command again, or leave these results and start anew: --fresh",
         )

@@ -1,4 +1,4 @@
-"""Runs one gate as a user does, in a process of its own, and waits for it whatever happens to us."""
+"""Runs one gate or rehearsal as a user does, in a process of its own, and waits for it whatever happens to us."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from shiftproof.errors import SetupError
 from shiftproof.gate.signals import undisturbed
 from shiftproof.sensitivity.attempts import Ended
+from shiftproof.sensitivity.kind import GATES, Kind
 from shiftproof.sensitivity.plan import Turn
 
 PROGRAM = (sys.executable, "-m", "shiftproof")
-GATES_FOLDER = "gates"  # below the campaign's: each gate's verdict and what it said
 
 TICK_S = 0.2
-LONGEST_GATE_S = 1200.0
-PUT_BACK_WITHIN_S = 240.0  # a gate that was told to end undoes its fault and its defect first
 SAID_CHARS = 400
+
+
+class Command(Protocol):
+    """How a turn is run: its words, and the kind of what they run."""
+
+    @property
+    def kind(self) -> Kind: ...
+
+    def words(self, turn: Turn, json_file: Path) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +43,45 @@ class GateCommand:
     to_pct: int
     infra_dir: Path
     program: Sequence[str] = PROGRAM
+    kind: Kind = GATES
 
     def words(self, turn: Turn, json_file: Path) -> list[str]:
-        own = ["gate", self.service, "--to", str(self.to_pct), "--infra", str(self.infra_dir), "--json", str(json_file)]
-        return [*self.program, *own, *(["--defect", turn.defect.file] if turn.defect else [])]
+        own = ["gate", self.service, "--to", str(self.to_pct)]
+        return [*self.program, *own, *_common(self.infra_dir, turn, json_file)]
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalCommand:
+    """How a rehearsal is run. `program`: the words before `rehearse`."""
+
+    service: str
+    kind: Kind
+    infra_dir: Path
+    program: Sequence[str] = PROGRAM
+
+    def words(self, turn: Turn, json_file: Path) -> list[str]:
+        own = ["rehearse", str(self.kind.event), "--service", self.service]
+        return [*self.program, *own, *_common(self.infra_dir, turn, json_file)]
+
+
+def _common(infra_dir: Path, turn: Turn, json_file: Path) -> list[str]:
+    planted = ["--defect", turn.defect.file] if turn.defect else []
+    return ["--infra", str(infra_dir), "--json", str(json_file), *planted]
 
 
 class Gates:
-    """Runs turns one after the other; their files lie in `folder`."""
+    """Runs turns one after the other; their verdicts, and what they said, lie below the campaign's `folder`."""
 
-    def __init__(self, command: GateCommand, folder: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, command: Command, folder: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._command = command
-        self._folder = folder / GATES_FOLDER
+        self._kind = command.kind
+        self._folder = folder / command.kind.many
         self._monotonic = monotonic
 
     def run(self, turn: Turn, tick: Callable[[], None]) -> Ended:
-        """One gate. `tick` is called a few times a second. Raises SetupError when it cannot be started.
+        """One turn. `tick` is called a few times a second. Raises SetupError when it cannot be started.
 
-        Ctrl-C (KeyboardInterrupt) is passed on to the gate as SIGTERM, and raised again once it has put everything
+        Ctrl-C (KeyboardInterrupt) is passed on to the child as SIGTERM, and raised again once it has put everything
         back. Should we be killed, the kernel sends it that SIGTERM.
         """
         stem = turn.key.replace(" ", "-")
@@ -64,9 +92,9 @@ class Gates:
             late = self._wait(process, tick)
         except BaseException:
             with undisturbed():
-                _end(process)
+                self._end(process)
             raise
-        said = f"it did not end within {LONGEST_GATE_S:.0f} s and was ended" if late else _last_words(log)
+        said = f"it did not end within {self._kind.longest_s:.0f} s and was ended" if late else _last_words(log)
         return Ended(process.returncode, self._monotonic() - began, None if late else _verdict(json_file), said)
 
     def _start(self, turn: Turn, json_file: Path, log: Path) -> subprocess.Popen[bytes]:
@@ -75,7 +103,7 @@ class Gates:
             self._folder.mkdir(parents=True, exist_ok=True)
             json_file.unlink(missing_ok=True)  # of an attempt that was cut short
             with log.open("wb") as output:
-                # A session of its own: Ctrl-C reaches us alone, and we tell the gate.
+                # A session of its own: Ctrl-C reaches us alone, and we tell the child.
                 return subprocess.Popen(
                     words,
                     stdin=subprocess.DEVNULL,
@@ -85,30 +113,29 @@ class Gates:
                     env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 )
         except OSError as error:
-            raise SetupError(f"a gate cannot be started: {error.strerror} ({error.filename})") from error
+            raise SetupError(f"a {self._kind.one} cannot be started: {error.strerror} ({error.filename})") from error
 
     def _wait(self, process: subprocess.Popen[bytes], tick: Callable[[], None]) -> bool:
         """True when it took too long and was ended."""
-        give_up = self._monotonic() + LONGEST_GATE_S
+        give_up = self._monotonic() + self._kind.longest_s
         while True:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(TICK_S)
                 return False
             tick()
             if self._monotonic() > give_up:
-                _end(process)
+                self._end(process)
                 return True
 
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Tell it to end, give it time to put things back, and only then kill it with all its children."""
-    process.terminate()
-    try:
-        process.wait(PUT_BACK_WITHIN_S)
-    except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """Tell it to end, give it time to put things back, and only then kill it with all its children."""
+        process.terminate()
+        try:
+            process.wait(self._kind.put_back_within_s)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _verdict(path: Path) -> Mapping[str, Any] | None:

@@ -11,7 +11,7 @@ import hmac
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ import httpx
 from shiftproof.adapters import elbv2, kubernetes
 from shiftproof.adapters.kubernetes import paths
 from shiftproof.adapters.kubernetes.digest import digest
+from shiftproof.adapters.kubernetes.elastic import NODE_CLAIMS
+from shiftproof.adapters.kubernetes.nodes import is_autoscaled
 from shiftproof.errors import ServiceFault, SetupError, ShiftproofError
 from shiftproof.gate.clock import RunClock, take_anchor
 from shiftproof.gate.config import find_target, read_platform, service
@@ -28,6 +30,7 @@ from shiftproof.gate.planting import database_facts, platform_problems
 from shiftproof.gate.world import enter, scope_of
 from shiftproof.model.event import Side
 from shiftproof.model.platform import Service
+from shiftproof.model.scaling import Worker
 from shiftproof.model.target import Target
 from shiftproof.safety.journal import Journal, journal_dir
 from shiftproof.sensitivity.normal import Look
@@ -55,16 +58,21 @@ _KINDS = (
     ("CronJob", "batch/v1", "cronjobs"),
     ("Job", "batch/v1", "jobs"),
     ("TargetGroupBinding", "elbv2.k8s.aws/v1beta1", "targetgroupbindings"),
+    ("ScaledObject", "keda.sh/v1alpha1", "scaledobjects"),
 )
 
 
-def look(target: Target, moved: Service) -> Look:
-    """Everything that a defect may have changed and its undo must have put back."""
+def look(target: Target, moved: Service, workers: Sequence[Worker] = ()) -> Look:
+    """Everything that a defect may have changed and its undo must have put back.
+
+    Workers are there in an event only: what is left of one is as much a change as of the service itself.
+    """
     client = kubernetes.connect(target)
     api = kubernetes.Api(client)
     router = elbv2.connect(target, moved)
     facts = {
         **dict(_objects(api, moved.namespace)),
+        **{f"{name} of {one.name}": facts for one in workers for name, facts in _objects(api, one.namespace)},
         **{f"weights of rule {rule}": _percents(weights) for rule, weights in router.all_weights().items()},
         **_lags(target),
         **database_facts(moved),
@@ -73,8 +81,8 @@ def look(target: Target, moved: Service) -> Look:
     cluster = kubernetes.KubernetesCluster(
         client, moved, RunClock(take_anchor()), target=target.name, journal=Journal(journal_dir())
     )
-    scaled_out = tuple(_scaled_out(api, moved))
-    return Look(scope_of(target), facts, (*problems, *_workload(cluster)), scaled_out)
+    passing = (*_scaled_out(api, moved), *_machines(api))
+    return Look(scope_of(target), facts, (*problems, *_workload(cluster)), passing)
 
 
 def _not_undone() -> Iterator[str]:
@@ -83,8 +91,11 @@ def _not_undone() -> Iterator[str]:
 
 
 def _nodes(api: kubernetes.Api) -> Iterator[str]:
+    """Those that are always there: one of autoscaling may well be cordoned, since that is how it goes."""
     for node in api.items(paths.NODES):
         name = node["metadata"]["name"]
+        if is_autoscaled(node):
+            continue
         if node["spec"].get("unschedulable"):
             yield f"node {name} is cordoned"
         ready = [one["status"] for one in node["status"].get("conditions", ()) if one["type"] == "Ready"]
@@ -113,6 +124,15 @@ def _scaled_out(api: kubernetes.Api, moved: Service) -> Iterator[str]:
         pods = wanted.get(moved.deployment, 0)
         if (aim["kind"], aim["name"]) == ("Deployment", moved.deployment) and pods > floor:
             yield f"scaled out: {pods} pods, its floor is {floor}; the HPA takes them back by itself"
+
+
+def _machines(api: kubernetes.Api) -> Iterator[str]:
+    """Of autoscaling: what an event brought goes minutes after it, and would be room that the next one starts with."""
+    nodes = {node["metadata"]["name"] for node in api.items(paths.NODES) if is_autoscaled(node)}
+    claims = (api.find(NODE_CLAIMS) or {}).get("items", [])
+    named = {one["metadata"]["name"]: (one.get("status") or {}).get("nodeName") for one in claims}
+    for name in sorted(nodes | {claim for claim, node in named.items() if node not in nodes}):
+        yield f"machine {name} of autoscaling is still there; it goes by itself"
 
 
 def _targets(router: elbv2.Elbv2Router) -> Iterator[str]:
@@ -181,7 +201,8 @@ def main() -> int:
     try:
         target = find_target(asked.infra, TARGET)
         enter(target, [sys.executable, "-m", "shiftproof.sensitivity.look", *sys.argv[1:]])
-        seen = look(target, service(read_platform(asked.infra), asked.service))
+        platform = read_platform(asked.infra)
+        seen = look(target, service(platform, asked.service), platform.workers)
     except ShiftproofError as error:
         print(error.one_line(), file=sys.stderr)
         return COULD_NOT_LOOK

@@ -9,7 +9,7 @@ import subprocess
 from shiftproof.gate.identity import versions
 
 #: Folders of the working copy whose files decide what a gate says.
-DECIDING = ("src", "suites", "infra", "experiments")
+DECIDING = ("src", "suites", "infra", "experiments", "loadprofiles")
 
 
 def machine() -> dict[str, str]:

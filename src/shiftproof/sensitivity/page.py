@@ -8,10 +8,11 @@ from functools import cache
 import jinja2
 
 from shiftproof.report import words
-from shiftproof.sensitivity import document
+from shiftproof.sensitivity import document, wording
 from shiftproof.sensitivity.attempts import Attempt, Outcome
 from shiftproof.sensitivity.document import About
-from shiftproof.sensitivity.table import CONFIDENCE, Rate, Row, Summary
+from shiftproof.sensitivity.figures import HEADS, figure_cells
+from shiftproof.sensitivity.table import CONFIDENCE, Rate, Row, Summary, Totals
 
 PAGE_FILE = "index.html"
 BUDGET_S = 60.0  # of load: the mean time to FAIL over the catalogue should stay below
@@ -29,7 +30,7 @@ _TONES = {
 
 def render_page(about: About, summary: Summary, attempts: Sequence[Attempt]) -> str:
     """The page as text. Links lead to runs' folders beside its own, relative."""
-    rules = document.rules_of(summary)
+    rules = wording.rules_of(summary)
     loads = [row.load_s for row in summary.rows if row.load_s is not None]
     return (
         _environment()
@@ -42,9 +43,11 @@ def render_page(about: About, summary: Summary, attempts: Sequence[Attempt]) -> 
             tone=_page_tone(about, summary),
             tiles=tiles(summary),
             rules=rules,
-            cells={row.name: [document.other_cell(row, *rule[:2]) for rule in rules] for row in _all_rows(summary)},
-            compared=document.COMPARED,
-            totals=document.totals_rows(summary),
+            cells={row.name: [wording.other_cell(row, *rule[:2]) for rule in rules] for row in _all_rows(summary)},
+            compared=wording.COMPARED,
+            not_compared=wording.NOT_COMPARED,
+            figure_heads=HEADS,
+            totals=wording.totals_rows(summary),
             attempts=attempts,
             scale_s=max([BUDGET_S, *loads]),
             budget_s=BUDGET_S,
@@ -60,9 +63,9 @@ def headline(about: About, summary: Summary) -> str:
     if summary.totals.false_fail.k:
         return f"{summary.totals.false_fail.k} false FAIL"
     if not summary.complete:
-        return f"Not whole: {summary.left} of {summary.planned} gates are left"
+        return f"Not whole: {summary.left} of {summary.planned} {summary.many} are left"
     if about.stopped is not None:
-        return f"Stopped after the last of {summary.planned} gates"
+        return f"Stopped after the last of {summary.planned} {summary.many}"
     caught = summary.totals.caught
     if summary.exit_code:
         return f"Nothing missed; caught as expected {caught.k} of {caught.n}"
@@ -76,10 +79,22 @@ def tiles(summary: Summary) -> list[tuple[str, str, str]]:
     return [
         ("Caught as expected", *_rate(totals.caught, f"of runs with a defect; {by_another} more by another claim")),
         ("Missed", *_rate(totals.missed, "of runs with a defect")),
-        ("False FAIL", *_rate(totals.false_fail, "of gates with nothing planted")),
+        ("False FAIL", *_rate(totals.false_fail, f"of {summary.many} with nothing planted")),
+        *(_times(totals) if summary.event is None else _clean_figures(summary.clean)),
+    ]
+
+
+def _times(totals: Totals) -> list[tuple[str, str, str]]:
+    return [
         ("Mean time to FAIL", _seconds(totals.mean_fail_load_s), "of load, over the defects"),
         ("Mean time to PASS", _seconds(totals.mean_pass_load_s), "of load, over the clean gates"),
     ]
+
+
+def _clean_figures(clean: Row) -> list[tuple[str, str, str]]:
+    """What a service without a defect comes to: the others' figures are read beside these."""
+    figures = zip(HEADS, figure_cells(clean.figures), strict=True)
+    return [(f"Clean: {head}", words or "unknown", "over the clean rehearsals") for head, words in figures]
 
 
 def _rate(one: Rate, of: str) -> tuple[str, str]:
@@ -123,9 +138,10 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "clean": words.clean,
-        "caught": document.caught_words,
-        "seconds": document.seconds_words,
-        "own": lambda row: document.tally_words(row.own),
+        "caught": wording.caught_words,
+        "seconds": wording.seconds_words,
+        "own": lambda row: wording.tally_words(row.own),
+        "figures": figure_cells,
         "tone": _tone,
         "outcome_tone": lambda outcome: _TONES.get(outcome, ""),
     }

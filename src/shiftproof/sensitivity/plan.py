@@ -1,4 +1,4 @@
-"""Which gates are run, in which order, and how long that will take. Pure."""
+"""Which gates or rehearsals are run, in which order, and how long that will take. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from pathlib import PurePath
 from statistics import fmean
 
 from shiftproof.errors import UserError
+from shiftproof.sensitivity.kind import GATES, Kind
 
 CLEAN = "clean"
 """The name of turns with nothing planted."""
 
-#: Seconds of a gate while none of its name was run yet. With a defect most end early; a clean one runs to its end.
-FIRST_GUESS_S = {True: 90.0, False: 210.0}
-CHECK_S = 5.0  # and a look at the platform after it
+CHECK_S = 5.0  # a look at the platform after each
 
 
 @dataclass(frozen=True, slots=True)
 class KnownDefect:
-    """A defect's file that was read and found good. digest: sha256 (hex) of its bytes. steps: how many it has."""
+    """A defect's file that was read and found good. digest: sha256 (hex) of its bytes. steps: how many it has.
+
+    longer_s: by which a run with it takes longer than others, as far as the file tells (machines that boot late).
+    """
 
     id: str
     title: str
@@ -28,6 +30,7 @@ class KnownDefect:
     file: str
     digest: str
     steps: int = 1
+    longer_s: float = 0.0
 
     @property
     def stem(self) -> str:
@@ -37,11 +40,12 @@ class KnownDefect:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One gate to be run; `repeat` counts from 1. defect None: a clean one."""
+    """One gate or rehearsal to be run; `repeat` counts from 1. defect None: a clean one. event None: a gate."""
 
     name: str
     repeat: int
     defect: KnownDefect | None
+    event: str | None = None
 
     @property
     def key(self) -> str:
@@ -49,7 +53,7 @@ class Turn:
         return f"{self.name} {self.repeat}"
 
 
-def make_turns(defects: Sequence[KnownDefect], clean: int, repeat: int) -> tuple[Turn, ...]:
+def make_turns(defects: Sequence[KnownDefect], clean: int, repeat: int, event: str | None = None) -> tuple[Turn, ...]:
     """All turns in their order: each defect once, then all once more, and clean ones spread evenly among them.
 
     Spread, because a machine that gets slower, or a platform that a defect did leave its mark on, must show among the
@@ -60,12 +64,12 @@ def make_turns(defects: Sequence[KnownDefect], clean: int, repeat: int) -> tuple
             f"nothing to run: {len(defects)} defects x {repeat}, {clean} clean", hint="see --repeat, --clean"
         )
     _refuse_doubles(defects)
-    planted = [Turn(defect.id, time, defect) for time in range(1, repeat + 1) for defect in defects]
+    planted = [Turn(defect.id, time, defect, event) for time in range(1, repeat + 1) for defect in defects]
     total = len(planted) + clean
     left = iter(planted)
     free = iter(range(1, clean + 1))
     return tuple(
-        Turn(CLEAN, next(free), None) if _is_clean(place, clean, total) else next(left) for place in range(total)
+        Turn(CLEAN, next(free), None, event) if _is_clean(place, clean, total) else next(left) for place in range(total)
     )
 
 
@@ -79,7 +83,7 @@ def _is_clean(place: int, clean: int, total: int) -> bool:
 
 
 def _refuse_doubles(defects: Sequence[KnownDefect]) -> None:
-    files: dict[str, str] = {CLEAN: "a gate with nothing planted"}
+    files: dict[str, str] = {CLEAN: "a run with nothing planted"}
     for defect in defects:
         if defect.id in files:
             raise UserError(
@@ -88,11 +92,13 @@ def _refuse_doubles(defects: Sequence[KnownDefect]) -> None:
         files[defect.id] = defect.file
 
 
-def seconds_left(turns: Iterable[Turn], took_s: Mapping[str, Sequence[float]]) -> float:
+def seconds_left(turns: Iterable[Turn], took_s: Mapping[str, Sequence[float]], kind: Kind = GATES) -> float:
     """Seconds that these turns will take. took_s: what turns of each name took before."""
-    return sum(_expected_s(turn, took_s) for turn in turns)
+    return sum(CHECK_S + _expected_s(turn, took_s, kind) for turn in turns)
 
 
-def _expected_s(turn: Turn, took_s: Mapping[str, Sequence[float]]) -> float:
+def _expected_s(turn: Turn, took_s: Mapping[str, Sequence[float]], kind: Kind) -> float:
     own = took_s.get(turn.name)
-    return CHECK_S + (fmean(own) if own else FIRST_GUESS_S[turn.defect is not None])
+    if own:
+        return fmean(own)
+    return kind.clean_s if turn.defect is None else kind.planted_s + turn.defect.longer_s

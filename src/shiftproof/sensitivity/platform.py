@@ -1,4 +1,4 @@
-"""Looks at the platform between gates, through processes of their own that enter the lab as a gate does."""
+"""Looks at the platform between turns, through processes of their own that enter the lab as a gate does."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from shiftproof.sensitivity.normal import Look
 
 LOOK_WITHIN_S = 60.0
 RECOVER_WITHIN_S = 600.0
-#: An earlier gate that was cut short may still be putting things back.
-UNLOCKED_WITHIN_S = 300.0
+#: An earlier run that was cut short may still be putting things back: a gate for a minute or two, a rehearsal longer.
+UNLOCKED_WITHIN_S = 600.0
 POLL_S = 0.5
 _SALT_FILE = "sensitivity-salt"
 
 
 class Platform(Protocol):
-    """What is between two gates."""
+    """What is between two turns."""
 
     def wait_free(self, note: Callable[[str], None]) -> None:
-        """Wait for a gate that is still at work. Raises LockHeldError when it goes on for too long."""
+        """Wait for a run that is still at work. Raises LockHeldError when it goes on for too long."""
         ...
 
     def recover(self, note: Callable[[str], None]) -> None:
-        """Undo what a gate that died has left. Raises SetupError."""
+        """Undo what a run that died has left. Raises SetupError."""
         ...
 
     def look(self) -> Look:

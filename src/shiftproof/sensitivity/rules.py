@@ -31,6 +31,12 @@ def others_of(run_dir: Path) -> tuple[OtherRule, ...]:
         raise LoadError(f"the files of {run_dir.name} hold what no run writes: {error}") from error
 
 
+def none_asked(run_dir: Path) -> tuple[OtherRule, ...]:  # noqa: ARG001 (in place of others_of)
+    """Of a rehearsal: these rules compare a new version with an old one under the same steady traffic. An event has one
+    version, and the rise that its customers feel is what it is about."""
+    return ()
+
+
 def read_history(run_dir: Path) -> History:
     """Events, timeline and phases of a run. Load and customers' reports, budgets and facts are not kept there.
 

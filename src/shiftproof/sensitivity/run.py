@@ -1,4 +1,4 @@
-"""The whole of `shiftproof sensitivity`: what was asked, all gates in their order, and what is left behind."""
+"""The whole of `shiftproof sensitivity`: what was asked, all turns in their order, and what is left behind."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from shiftproof.safety.state import state_dir
 from shiftproof.sensitivity.attempts import Ended, OtherRule, judged
 from shiftproof.sensitivity.document import JSON_FILE, MARKDOWN_FILE, About, as_json, as_markdown
 from shiftproof.sensitivity.fingerprint import refuse_mixing
+from shiftproof.sensitivity.kind import GATES, Kind
 from shiftproof.sensitivity.normal import Look
 from shiftproof.sensitivity.page import PAGE_FILE, render_page
 from shiftproof.sensitivity.plan import Turn, seconds_left
@@ -35,31 +36,35 @@ from shiftproof.sensitivity.view import View
 
 
 class RunsGates(Protocol):
-    """Runs one gate (gates.Gates)."""
+    """Runs one gate or rehearsal (gates.Gates)."""
 
     def run(self, turn: Turn, tick: Callable[[], None]) -> Ended: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the person asked for. `reports`: where campaigns and runs lie."""
+    """What the person asked for. to_pct: of gates. `reports`: where campaigns and runs lie."""
 
     service: str
-    to_pct: int
+    to_pct: int | None
     turns: tuple[Turn, ...]
     fingerprint: Mapping[str, str]
     reports: Path = Path("reports")
+    kind: Kind = GATES
 
     def words(self) -> dict[str, Any]:
-        """By which a campaign that was stopped is found again."""
-        return {"service": self.service, "to_pct": self.to_pct, "turns": [turn.key for turn in self.turns]}
+        """By which a campaign that was stopped is found again: no other event's, and none of gates."""
+        event = self.kind.event
+        of = {"to_pct": self.to_pct} if event is None else {"event": event}
+        return {"service": self.service, **of, "turns": [turn.key for turn in self.turns]}
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The world around it. `gates`: makes what runs gates, given the campaign's folder. `about`: machine, versions.
+    """The world around it. `gates`: makes what runs turns, given the campaign's folder. `about`: machine, versions.
 
-    `fingerprint`: of what a gate that starts now would run.
+    `fingerprint`: of what a turn that starts now would run. `prepare`: what all turns need and is to be there before
+    the platform is looked at first.
     """
 
     gates: Callable[[Path], RunsGates]
@@ -70,6 +75,7 @@ class Parts:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    prepare: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +103,8 @@ def still_to_run(asked: Asked, fresh: bool) -> tuple[list[tuple[Turn, float]], s
     """
     campaign = campaign_for(asked, fresh)
     done = campaign.results() if campaign is not None else {}
-    took_s = past_seconds(asked.reports)
-    left = [(turn, seconds_left([turn], took_s)) for turn in asked.turns if turn.key not in done]
+    took_s = past_seconds(asked.reports, asked.kind.event)
+    left = [(turn, seconds_left([turn], took_s, asked.kind)) for turn in asked.turns if turn.key not in done]
     return left, str(campaign.folder) if campaign is not None else None
 
 
@@ -110,7 +116,7 @@ class Sensitivity:
         self._parts = parts
         self._view = view
         self._settling = Settling(parts.platform, parts.monotonic, parts.sleep, view.note)
-        self._took_s = past_seconds(asked.reports)
+        self._took_s = past_seconds(asked.reports, asked.kind.event)
 
     def run(self, *, fresh: bool, ended: Callable[[Result], None]) -> Result:
         """Run all that has no result yet. `ended` is given what there is, also when it is stopped.
@@ -149,6 +155,7 @@ class Sensitivity:
         """Before anything is begun: nobody else at work, nothing left of one that died, and a platform to look at."""
         self._parts.platform.wait_free(self._view.note)
         self._parts.platform.recover(self._view.note)
+        self._parts.prepare()
         return self._parts.platform.look()
 
     def _new_campaign(self) -> Campaign:
@@ -162,7 +169,8 @@ class Sensitivity:
         done = campaign.results()
         left = [turn for turn in self._asked.turns if turn.key not in done]
         if done or campaign.cut_short:
-            self._view.note(f"going on with {campaign.folder}: {len(done)} of {len(self._asked.turns)} gates are done")
+            known = f"{len(done)} of {len(self._asked.turns)} {self._asked.kind.many} are done"
+            self._view.note(f"going on with {campaign.folder}: {known}")
         self._see_baseline(campaign, seen)
         gates = self._parts.gates(campaign.folder)
         while left:
@@ -174,7 +182,7 @@ class Sensitivity:
         self._refuse_edited(campaign)
         at = moment(self._parts.now())
         campaign.begin_turn(turn.key, at)
-        self._view.turn_started(self._asked.turns.index(turn) + 1, turn, seconds_left([turn, *then], self._took_s))
+        self._view.turn_started(self._asked.turns.index(turn) + 1, turn, self._left_s([turn, *then]))
         ended = gates.run(turn, self._view.tick)
         self._refuse_edited(campaign)  # before there is a result: which code it would be of, nobody knows
         run_dir = _run_dir(ended)
@@ -183,13 +191,16 @@ class Sensitivity:
         campaign.end_turn(attempt)  # on disk before anything else is tried: a result, a miss above all, is never lost
         if attempt.is_result:
             self._took_s.setdefault(turn.name, []).append(attempt.process_s)
-        self._view.turn_ended(attempt, seconds_left(then, self._took_s))
+        self._view.turn_ended(attempt, self._left_s(then))
         if run_dir is not None and attempt.is_result:
             campaign.set_others(self._others(run_dir))
         self._view.checking()
         began = self._parts.monotonic()
         self._settling.wait(campaign.baseline, f"after {turn.name}")
         campaign.checked(turn.key, self._parts.monotonic() - began)
+
+    def _left_s(self, turns: Sequence[Turn]) -> float:
+        return seconds_left(turns, self._took_s, self._asked.kind)
 
     def _refuse_edited(self, campaign: Campaign) -> None:
         """Raises RefusedError when somebody changed code or configuration since the campaign began."""
@@ -209,7 +220,7 @@ class Sensitivity:
         """The platform before the first defect of any campaign in this lab; only a new lab gets a new normal."""
         infra = campaign.fingerprint["infra"]
         known = first_baseline(self._asked.reports, campaign.asked, infra, seen.scope)
-        look = self._settling.wait(known, "before the first gate")
+        look = self._settling.wait(known, f"before the first {self._asked.kind.one}")
         if campaign.baseline is None or campaign.baseline.scope != look.scope:
             campaign.set_baseline(Baseline(look.scope, look.facts))
 
@@ -229,6 +240,7 @@ class Sensitivity:
             versions=versions,
             fingerprint=campaign.fingerprint,
             stopped=stopped,
+            event=self._asked.kind.event,
         )
         write_atomic(campaign.folder / MARKDOWN_FILE, as_markdown(about, summary))
         write_atomic(campaign.folder / PAGE_FILE, render_page(about, summary, campaign.attempts))
@@ -242,7 +254,7 @@ def _without_paths(said: str | None) -> str | None:
 
 
 def _lock_dir() -> Path:
-    """Of a lock of our own: each gate takes the usual one."""
+    """Of a lock of our own: each turn takes the usual one."""
     folder = state_dir() / "sensitivity"
     try:
         folder.mkdir(exist_ok=True)

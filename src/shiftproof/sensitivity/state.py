@@ -1,5 +1,5 @@
 """What was done so far, on disk: one line of JSON a step, fsynced, so that a kill or a power cut loses at most the
-line that was being written, and with it one gate."""
+line that was being written, and with it one gate or rehearsal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Baseline:
 
 @dataclass(slots=True)
 class Campaign:
-    """One run of `sensitivity`, from its first gate to its last, with as many stops between as there were.
+    """One run of `sensitivity`, from its first turn to its last, with as many stops between as there were.
 
     asked: what was asked for; the same words find it again. fingerprint: digests of what decides the results.
     """
@@ -128,10 +128,12 @@ def first_baseline(reports: Path, asked: Mapping[str, Any], infra: str, scope: s
     return None
 
 
-def past_seconds(reports: Path) -> dict[str, list[float]]:
-    """Seconds that turns took in all earlier campaigns, by name; what cannot be read is left out."""
+def past_seconds(reports: Path, event: str | None = None) -> dict[str, list[float]]:
+    """Seconds that turns took in all earlier campaigns of gates, or of this event, by name; what cannot be read is
+    left out."""
     took_s: dict[str, list[float]] = {}
-    for attempt in (attempt for campaign in _readable(reports) for attempt in campaign.attempts):
+    alike = (campaign for campaign in _readable(reports) if campaign.asked.get("event") == event)
+    for attempt in (attempt for campaign in alike for attempt in campaign.attempts):
         if attempt.is_result:
             took_s.setdefault(attempt.name, []).append(attempt.process_s)
     return took_s

@@ -10,11 +10,13 @@ from statistics import fmean
 from shiftproof.judge.sequential import least_rate, ruled_out_rate
 from shiftproof.model.verdict import Verdict
 from shiftproof.sensitivity.attempts import Attempt, OtherRule, Outcome
+from shiftproof.sensitivity.figures import EventFigures, mean_figures
+from shiftproof.sensitivity.kind import kind_named
 from shiftproof.sensitivity.plan import CLEAN, KnownDefect, Turn
 
 CONFIDENCE = 0.95  # of every interval, both ends together
 CLEAN_INCONCLUSIVE_EVERY = 20
-"""One clean gate in so many may be INCONCLUSIVE: it costs a repeat, and lets no harm through."""
+"""One clean run in so many may be INCONCLUSIVE: it costs a repeat, and lets no harm through."""
 
 _CATCHES = frozenset({Outcome.CAUGHT, Outcome.OTHER_CLAIM})
 COULD_NOT_RUN = 3
@@ -57,10 +59,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """All tries of one defect, or of clean gates (expects None).
+    """All tries of one defect, or of clean runs (expects None).
 
     outcomes: how often each. claims: all that FAILed, the most frequent first. load_s, process_s: means over tries
-    that decided (PASS or FAIL); None without one. tries: those with a result.
+    that decided (PASS or FAIL); None without one. tries: those with a result. figures: of rehearsals, over all these.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Row:
     process_s: float | None
     own: Tally
     others: tuple[Tally, ...]
+    figures: EventFigures | None = None
 
     @property
     def worst(self) -> Outcome | None:
@@ -87,7 +90,7 @@ class Row:
 class Again:
     """Tries that came to nothing and were run again. Who reads the table must know that there were more than it counts.
 
-    without_result: the gate ended, and its turn was tried once more. cut_short: killed or interrupted under way.
+    without_result: the run ended, and its turn was tried once more. cut_short: killed or interrupted under way.
     passed: of all tries without a result, run again or not, those whose verdict file says PASS with a defect planted.
     """
 
@@ -100,8 +103,9 @@ class Again:
 class Totals:
     """Over all. Rates of defects count tries; mean_fail_load_s is the mean over defects: each weighs the same.
 
-    A FAIL before anything was planted is a false one, wherever it happened: its gate counts among false_fail's clean
-    ones, and not among those with a defect. too_early: FAIL with only a part of the defect planted.
+    A FAIL before anything was planted is a false one, wherever it happened: its run counts among false_fail's clean
+    ones, and not among those with a defect. too_early: FAIL with only a part of the defect planted. Seconds of load:
+    of gates only, since a FAIL ends no rehearsal early.
     """
 
     caught: Rate  # FAIL, by the expected claim
@@ -122,13 +126,23 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The whole. planned: turns asked for; left: those without a result."""
+    """The whole. planned: turns asked for; left: those without a result. event: what was rehearsed; None: gates."""
 
     rows: tuple[Row, ...]
     clean: Row
     totals: Totals
     planned: int
     left: int
+    event: str | None = None
+
+    @property
+    def one(self) -> str:
+        """ "gate" or "rehearsal"."""
+        return kind_named(self.event)[0]
+
+    @property
+    def many(self) -> str:
+        return kind_named(self.event)[1]
 
     @property
     def complete(self) -> bool:
@@ -168,7 +182,8 @@ def summarise(
     clean = _row(CLEAN, None, [one for one in mine if one.name == CLEAN])
     results = sum(one.is_result for one in mine)
     totals = _totals(rows, clean, mine, _again(attempts, tries, cut_short))
-    return Summary(rows, clean, totals, len(turns), len(turns) - results)
+    event = next((turn.event for turn in turns), None)
+    return Summary(rows, clean, totals, len(turns), len(turns) - results, event)
 
 
 def _again(attempts: Mapping[str, Attempt], tries: Sequence[Attempt], cut_short: int) -> Again:
@@ -201,6 +216,7 @@ def _row(name: str, defect: KnownDefect | None, attempts: Sequence[Attempt]) -> 
             _mean(one.load_s for one in results if one.verdict == Verdict.FAIL),
         ),
         others=tally(other for one in results for other in one.others),
+        figures=mean_figures(one.figures for one in results),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while it runs: one line a gate, and how long the rest will take."""
+"""What a person sees while it runs: one line a turn, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from rich.text import Text
 
 from shiftproof.report.words import clean, duration
 from shiftproof.sensitivity.attempts import Attempt, Outcome
-from shiftproof.sensitivity.document import caught_words, seconds_words
+from shiftproof.sensitivity.figures import HEADS, figure_cells
 from shiftproof.sensitivity.plan import CLEAN, Turn
 from shiftproof.sensitivity.table import Row, Summary
+from shiftproof.sensitivity.wording import caught_words, seconds_words
 
 STYLES = {
     Outcome.CAUGHT: "green",
@@ -41,7 +42,7 @@ class View(Protocol):
     def tick(self) -> None: ...
 
     def checking(self) -> None:
-        """The gate has ended, and the platform is looked at."""
+        """The turn has ended, and the platform is looked at."""
         ...
 
     def turn_ended(self, attempt: Attempt, left_s: float) -> None: ...
@@ -52,7 +53,7 @@ class View(Protocol):
 
 
 class PlainView:
-    """A line at each gate's end. No colours, no cursor movement."""
+    """A line at each turn's end. No colours, no cursor movement."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -62,7 +63,7 @@ class PlainView:
     def begin(self, total: int) -> None:
         self._total = total
 
-    def turn_started(self, number: int, turn: Turn, left_s: float) -> None:  # noqa: ARG002 (lines come at a gate's end)
+    def turn_started(self, number: int, turn: Turn, left_s: float) -> None:  # noqa: ARG002 (lines come at its end)
         self._number = number
 
     def tick(self) -> None:
@@ -82,7 +83,7 @@ class PlainView:
 
 
 class LiveView(PlainView):
-    """The same lines, and below them one that moves while a gate is under way."""
+    """The same lines, and below them one that moves while a turn is under way."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(console)
@@ -126,7 +127,7 @@ def place(number: int, total: int) -> str:
 
 
 def ended_line(number: int, total: int, attempt: Attempt, left_s: float) -> Text:
-    """One gate as it ended, and how long the rest will take."""
+    """One turn as it ended, and how long the rest will take."""
     load = "" if attempt.load_s is None else f"{duration(attempt.load_s)} of load, "
     line = Text(f"{place(number, total)}  {clean(attempt.name):<30} ")
     line.append(attempt.outcome.value, STYLES[attempt.outcome])
@@ -139,40 +140,42 @@ def ended_line(number: int, total: int, attempt: Attempt, left_s: float) -> Text
     return line
 
 
-def print_plan(console: Console, turns: Sequence[tuple[Turn, float]], going_on: str | None) -> None:
-    """`--dry-run`: each gate with the seconds that it will take, and all of them together."""
+def print_plan(console: Console, turns: Sequence[tuple[Turn, float]], going_on: str | None, many: str) -> None:
+    """`--dry-run`: each turn with the seconds that it will take, and all of them together."""
     for number, (turn, seconds) in enumerate(turns, start=1):
         what = f"{turn.defect.file}, expected claim {turn.defect.expects}" if turn.defect else "nothing planted"
         words = f"{place(number, len(turns))}  {clean(turn.name):<30} about {duration(seconds):<12} {clean(what)}"
         console.print(Text(words), soft_wrap=True)
     total_s = sum(seconds for _, seconds in turns)
     where = f", going on with {going_on}" if going_on else ""
-    console.print(Text(f"{len(turns)} gates, about {duration(total_s)}{where}; nothing was run"), soft_wrap=True)
+    console.print(Text(f"{len(turns)} {many}, about {duration(total_s)}{where}; nothing was run"), soft_wrap=True)
 
 
 def print_summary(console: Console, summary: Summary, last_line: str, where: str) -> None:
     """What it came to: misses first and loud, then the table, the one line that says it all, and where the page is."""
     for row in summary.misses:
-        console.print(Text(f" MISSED  {row.name}: the gate said PASS with it planted ", STYLES[Outcome.MISSED]))
+        words = f" MISSED  {row.name}: the {summary.one} said PASS with it planted "
+        console.print(Text(words, STYLES[Outcome.MISSED]))
         console.print(Text(f"         {clean(row.title)}"), soft_wrap=True)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in ("defect", "expected", "caught", "by", "load", "whole gate"):
+    own = ("load",) if summary.event is None else HEADS
+    for head in ("defect", "expected", "caught", "by", *own, f"whole {summary.one}"):
         table.add_column(head, header_style="dim")
     for row in (*summary.rows, summary.clean):
         if row.outcomes:
-            table.add_row(*_cells(row))
+            table.add_row(*_cells(row, summary.event))
     console.print(table)
     console.print(Text(f"{last_line}."), soft_wrap=True)
     console.print(Text(f"Page: {where}", "dim"), soft_wrap=True)
 
 
-def _cells(row: Row) -> list[Text]:
+def _cells(row: Row, event: str | None) -> list[Text]:
     style = "" if row.worst is None else STYLES[row.worst]
     return [
         Text("(clean)" if row.name == CLEAN else clean(row.name)),
         Text(row.expects or ""),
         Text(caught_words(row), style),
         Text(", ".join(row.claims)),
-        Text(seconds_words(row.load_s)),
+        *map(Text, [seconds_words(row.load_s)] if event is None else figure_cells(row.figures)),
         Text(seconds_words(row.process_s)),
     ]

@@ -1,33 +1,44 @@
-"""The one place where `run` meets the real gate, the lab and this machine."""
+"""The one place where `run` meets real gates and rehearsals, the lab and this machine."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from shiftproof.errors import LabError, UserError
 from shiftproof.sensitivity.fingerprint import fingerprint_now
-from shiftproof.sensitivity.gates import GateCommand, Gates
+from shiftproof.sensitivity.gates import Command, GateCommand, Gates, RehearsalCommand
 from shiftproof.sensitivity.machine import library_versions, machine
 from shiftproof.sensitivity.platform import LabPlatform
-from shiftproof.sensitivity.rules import others_of
+from shiftproof.sensitivity.rules import none_asked, others_of
 from shiftproof.sensitivity.run import Asked, Parts
 
 
-def lab_parts(asked: Asked, infra_dir: Path) -> Parts:
-    """For the lab. Raises LabError for anyone but root, who alone may enter it."""
+def lab_parts(
+    asked: Asked, infra_dir: Path, profiles_dir: Path | None = None, prepare: Callable[[], None] = lambda: None
+) -> Parts:
+    """For the lab. profiles_dir: where rehearsals are what is run. Raises LabError for anyone but root, who alone may
+    enter it."""
     if os.geteuid() != 0:
         raise LabError("defects are planted in the lab, which needs root", hint="run it with sudo -E")
     defects = list(dict.fromkeys(turn.defect for turn in asked.turns if turn.defect is not None))
-    command = GateCommand(asked.service, asked.to_pct, infra_dir)
+    command = _command(asked, infra_dir)
     return Parts(
         gates=lambda folder: Gates(command, folder),
         platform=LabPlatform(asked.service, infra_dir),
-        others=others_of,
+        others=others_of if asked.kind.event is None else none_asked,
         about=lambda: (machine(), library_versions()),
-        fingerprint=lambda: fingerprint_now(infra_dir, defects),
+        fingerprint=lambda: fingerprint_now(infra_dir, defects, profiles_dir),
+        prepare=prepare,
     )
+
+
+def _command(asked: Asked, infra_dir: Path) -> Command:
+    if asked.to_pct is not None:
+        return GateCommand(asked.service, asked.to_pct, infra_dir)
+    return RehearsalCommand(asked.service, asked.kind, infra_dir)
 
 
 def require_writable(folder: Path) -> None:

@@ -5,7 +5,15 @@ uses: what works after a kill is what works every time. Only in the lab. A verb 
 """
 
 from shiftproof.gate.planting.left import database_facts, platform_problems
-from shiftproof.gate.planting.planting import Planting, planted, refuse_elsewhere
+from shiftproof.gate.planting.planting import Planting, never_planted, planted, refuse_elsewhere
 from shiftproof.gate.planting.reading import read_defect
 
-__all__ = ["Planting", "database_facts", "planted", "platform_problems", "read_defect", "refuse_elsewhere"]
+__all__ = [
+    "Planting",
+    "database_facts",
+    "never_planted",
+    "planted",
+    "platform_problems",
+    "read_defect",
+    "refuse_elsewhere",
+]

@@ -5,10 +5,12 @@ Objects of the cluster are not here: what was in them before, only whoever looke
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from shiftproof.adapters import elbv2
 from shiftproof.lab.control import LabControl
+from shiftproof.lab.network import PLACE_IPS
 from shiftproof.model.platform import Service
 from shiftproof.model.target import Target
 
@@ -19,10 +21,16 @@ def platform_problems(service: Service, target: Target, control: LabControl | No
     """What is not as it is in a lab without a defect, each in a few words; () when all is. Run it inside the lab.
 
     Network faults in force, legacy machines with other settings or stopped, statements not undone, a lag, clients that
-    stick, parts that are not ready. Raises SetupError when it cannot be looked at.
+    stick, parts that are not ready, machines that autoscaling asked for and did not get. The parts of machines that are
+    on their way or leave are no problem. Raises SetupError when it cannot be looked at.
     """
     asked = control or LabControl()
     status = asked.status()
+    return (*lab_problems(status), *_statements(service, asked), *_router(service, target))
+
+
+def lab_problems(status: Mapping[str, Any]) -> list[str]:
+    """Of what the lab says of itself (LabControl.status). Pure."""
     found = [f"a network fault is in force: {fault['fault']}" for fault in status["network"]]
     found += [
         f"{host} {'has other settings: ' + ', '.join(state['env']) if state['env'] else 'is stopped'}"
@@ -32,9 +40,10 @@ def platform_problems(service: Service, target: Target, control: LabControl | No
     found += [
         f"the lab's {part['name']} is {part['state']}: {part['problem'] or 'no reason given'}"
         for part in status["parts"]
-        if part["state"] != "ready"
+        if part["state"] != "ready" and part["where"] not in PLACE_IPS
     ]
-    return (*found, *_statements(service, asked), *_router(service, target))
+    stuck = status["autoscaling"]["problem"]
+    return found if stuck is None else [*found, f"the lab's autoscaling: {stuck}"]
 
 
 def database_facts(service: Service, control: LabControl | None = None) -> dict[str, str]:

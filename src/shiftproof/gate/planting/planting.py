@@ -169,6 +169,12 @@ class Planting:
             VERBS[step.verb].plant(step, self._site)
 
 
+def never_planted(defect: Defect, why: str) -> Finding:
+    """Of a run that ended before its defect's turn came: none of it is to blame for what was found."""
+    steps = [f"{step.verb}: {why}" for step in defect.plant]
+    return _unclear(f"defect {defect.id} was not planted: {why}", steps)
+
+
 def _unclear(reason: str, not_planted: list[str]) -> Finding:
     return Finding("sufficiency", "run", Verdict.INCONCLUSIVE, reason, {"not_planted": not_planted})
 
