@@ -118,6 +118,9 @@ class FakeCluster:
         return self.whole
 
 
+SLOW_JOIN = "node-slow-join"
+
+
 @dataclass
 class FakeFaults:
     """Experiments that sleep a moment; `problem` and `service_problem` as an audit would find them.
@@ -140,7 +143,8 @@ class FakeFaults:
     def experiment(self, name: str) -> Experiment:
         crash = name != "pod-delete"
         kind = PhaseKind.CRASH if crash else PhaseKind.GRACEFUL
-        return Experiment(name, name, kind, 1 if crash else 3, Budget(1000, 100, 1) if crash else None)
+        budget = Budget(1000, 100, 1) if crash else None
+        return Experiment(name, name, kind, 1 if crash else 3, budget, on_rise=name == SLOW_JOIN)
 
     def begin(self, experiment: str) -> tuple[str, ...]:
         """Who is hit, as the watcher tells it, too."""

@@ -11,6 +11,7 @@ from fakes.rehearsed import Rehearse, is_put_back, reasons
 
 from shiftproof.errors import FaultError, MeasureError, SetupError
 from shiftproof.model.verdict import Verdict
+from shiftproof.rehearse.judging import judge_scaling
 
 
 def test_jobs_are_asked_in_the_event_and_counted_after_it(rehearse: Rehearse, world: EventWorld) -> None:
@@ -86,7 +87,19 @@ def test_what_workers_have_to_bear_comes_once_their_machines_are_there(
     assert (struck.t_ns - world.judged[0].start_ns) / 1e9 >= 6.4
 
 
+def test_one_for_the_rise_strikes_as_the_event_begins(rehearse: Rehearse, world: EventWorld) -> None:
+    world.judge = judge_scaling
+    done = rehearse(experiments=("pod-delete", "node-slow-join"))
+    first, second = world.judged[0].strikes
+    assert (first.experiment, second.experiment) == ("node-slow-join", "pod-delete")
+    assert (first.began_ns - world.judged[0].start_ns) / 1e9 < 4  # the rise begins at 2 s and ends at 4
+    assert first.ended_ns <= second.began_ns
+    judged = {finding.data["experiment"] for finding in done.result.findings if finding.claim == "experiment"}
+    assert judged == {"node-slow-join", "pod-delete"}
+
+
 def test_an_experiment_without_effect_is_inconclusive(rehearse: Rehearse, world: EventWorld) -> None:
+    world.judge = judge_scaling
     world.faults.problem = "no node was hit"
     done = rehearse(experiments=("node-loss",))
     assert done.result.verdict is Verdict.INCONCLUSIVE
@@ -95,6 +108,7 @@ def test_an_experiment_without_effect_is_inconclusive(rehearse: Rehearse, world:
 
 
 def test_a_service_that_never_bore_an_experiment_fails(rehearse: Rehearse, world: EventWorld) -> None:
+    world.judge = judge_scaling
     world.faults.service_problem = "never whole again"
     done = rehearse(experiments=("node-loss",))
     assert "node-loss: never whole again" in reasons(done)
