@@ -179,6 +179,7 @@ class _Reading:
         )
 
     def _rented(self) -> Iterator[tuple[int, int]]:
+        """Moves of `rented`. A node that was there before counts by its machine, whoever brought that."""
         spot = {node.machine for node in self._nodes.values() if self._is_spot(node)}
         for machine in self._machines.values():
             if machine.capacity_type != SPOT and machine.name not in spot:

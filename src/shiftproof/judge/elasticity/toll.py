@@ -8,35 +8,42 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shiftproof.judge.elasticity.case import EventCase, Strike
-from shiftproof.judge.elasticity.served import Bools, Floats, Served, served
+from shiftproof.judge.elasticity.served import Bools, served
 from shiftproof.judge.outages import Stretch, stretches
-from shiftproof.model.event import Failure, Side
+from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import Happening
 
-QUIET_S = 2  # without a failure, and within the objective's margin: well again
+QUIET_S = 2  # without a failure, and hardly anything late: well again
 _S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Toll:
-    """n, failed: requests of the event while the experiment lasted; control_*: of the old side in the same time.
+class Lost:
+    """Some requests: how many, and how many of them failed."""
 
-    outages: stretches of failures. recovered_s: seconds from the fault until it was well again, to the second; None:
-    not while the event's load went on. seen_s: for how long it did.
-    """
-
-    begin_ns: int
     n: int
     failed: int
-    control_n: int
-    control_failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Toll:
+    """during: requests of the event while the experiment lasted; control: of the old side in the same time; otherwise:
+    of the event while nothing struck.
+
+    outages: stretches of failures. recovered_s: seconds from the fault until it was well again, to the second; None:
+    that was not seen. unwell_s: seconds from the fault to the end of the last second that is known not to be well.
+    """
+
+    during: Lost
+    control: Lost
+    otherwise: Lost
     outages: tuple[Stretch, ...]
     recovered_s: int | None
-    seen_s: float
+    unwell_s: int
 
     @property
     def least_outage_ms(self) -> float:
-        """No outage was shorter than this, of the longest one."""
+        """The longest stretch of failures lasted no shorter than this."""
         return max((one.least_ms for one in self.outages), default=0.0)
 
     @property
@@ -45,54 +52,75 @@ class Toll:
 
 
 def toll_of(case: EventCase, strike: Strike) -> Toll:
-    """From the fault's own mark until the experiment ended, or the event's load did."""
+    """From the fault's own mark until the experiment ended, or the event's load did.
+
+    Well again counts from the last of what hurt within the budget's time (the experiment's own, without a budget):
+    a crash resets connections first, and only then are the pods that are left too few.
+    """
     begin_ns = fault_began_ns(case.history.timeline, strike, strike.victims)
     end_ns = max(begin_ns, min(strike.ended_ns, case.end_ns))
-    mine, control = _during(case, Side.EXTRA_CLUSTER, begin_ns, end_ns), _during(case, Side.LEGACY, begin_ns, end_ns)
-    events = case.history.events[mine]
-    lost = events["failure"] != Failure.NONE
+    during = _of(case, Side.EXTRA_CLUSTER, begin_ns, end_ns)
+    lost = during["failure"] != Failure.NONE
+    within_s = strike.budget.recover_s if strike.budget is not None else (end_ns - begin_ns) / _S
+    recovered_s, unwell_s = _recovery(case, begin_ns, within_s)
     return Toll(
-        begin_ns=begin_ns,
-        n=len(events),
-        failed=int(np.count_nonzero(lost)),
-        control_n=int(np.count_nonzero(control)),
-        control_failed=int(np.count_nonzero(case.history.events["failure"][control] != Failure.NONE)),
-        outages=stretches(events["intended_ns"][lost], events["intended_ns"][~lost]),
-        recovered_s=_recovered_s(case, begin_ns),
-        seen_s=max(0.0, (case.end_ns - begin_ns) / _S),
+        during=_lost(during),
+        control=_lost(_of(case, Side.LEGACY, begin_ns, end_ns)),
+        otherwise=_otherwise(case),
+        outages=stretches(during["intended_ns"][lost], during["intended_ns"][~lost]),
+        recovered_s=recovered_s,
+        unwell_s=unwell_s,
     )
 
 
 def fault_began_ns(timeline: Iterable[Happening], strike: Strike, victims: Collection[str]) -> int:
     """By the first mark that the fault itself left on them; by when the experiment began, where it left none."""
-    marks = [
-        one.t_ns
-        for one in timeline
-        if one.kind == "fault.begin" and one.subject in victims and one.t_ns >= strike.began_ns
-    ]
-    return min(marks, default=strike.began_ns)
+    return min(_marks(timeline, strike, victims, "fault.begin"), default=strike.began_ns)
 
 
-def _during(case: EventCase, side: Side, begin_ns: int, end_ns: int) -> Bools:
-    """What was under way at the fault's beginning, or was due before its end."""
+def fault_ended_ns(timeline: Iterable[Happening], strike: Strike) -> int:
+    """By the first mark that its end left on a victim; by when the experiment ended, where it left none."""
+    return min(_marks(timeline, strike, strike.victims, "fault.end"), default=strike.ended_ns)
+
+
+def _marks(timeline: Iterable[Happening], strike: Strike, victims: Collection[str], kind: str) -> list[int]:
+    return [one.t_ns for one in timeline if one.kind == kind and one.subject in victims and one.t_ns >= strike.began_ns]
+
+
+def _of(case: EventCase, side: Side, begin_ns: int, end_ns: int) -> Events:
+    """What was under way at begin_ns, or was due before end_ns."""
     events = case.history.events
-    wanted: Bools = (events["side"] == side) & (events["ended_ns"] >= begin_ns) & (events["intended_ns"] < end_ns)
-    return wanted
+    found: Events = events[
+        (events["side"] == side) & (events["ended_ns"] >= begin_ns) & (events["intended_ns"] < end_ns)
+    ]
+    return found
 
 
-def _recovered_s(case: EventCase, begin_ns: int) -> int | None:
-    """The first of QUIET_S seconds in which nothing failed and no more was late than the margin beyond the control."""
-    since = replace(case, start_ns=begin_ns)  # seconds from the fault
+def _lost(events: Events) -> Lost:
+    return Lost(len(events), int(np.count_nonzero(events["failure"] != Failure.NONE)))
+
+
+def _otherwise(case: EventCase) -> Lost:
+    mine = _of(case, Side.EXTRA_CLUSTER, case.start_ns, case.end_ns)
+    struck: Bools = np.zeros(len(mine), dtype=np.bool_)
+    for strike in case.strikes:
+        struck |= (mine["ended_ns"] >= strike.began_ns) & (mine["intended_ns"] < strike.ended_ns)
+    return _lost(mine[~struck])
+
+
+def _recovery(case: EventCase, begin_ns: int, within_s: float) -> tuple[int | None, int]:
+    """(recovered_s, unwell_s) of Toll. A second in which no request was due is neither well nor not.
+
+    What is late is not held against the control's few requests a second; whether the control is sick as a whole is
+    asked apart.
+    """
     seconds = max(0, case.end_ns - begin_ns) // _S
-    mine = served(since, Side.EXTRA_CLUSTER, begin_ns, case.end_ns)
-    control = served(since, Side.LEGACY, begin_ns, case.end_ns)
-    total, failed = mine.each_s(seconds), mine.each_s(seconds, mine.failed)
-    excess = _share(mine, seconds) - _share(control, seconds)
-    well = (total > 0) & (failed == 0) & (excess <= case.objectives.latency.margin)
-    return next((at for at in range(seconds - QUIET_S + 1) if well[at : at + QUIET_S].all()), None)
-
-
-def _share(requests: Served, seconds: int) -> Floats:
-    total, bad = requests.each_s(seconds), requests.each_s(seconds, requests.bad)
-    share: Floats = bad / np.maximum(total, 1)
-    return share
+    mine = served(replace(case, start_ns=begin_ns), Side.EXTRA_CLUSTER, begin_ns, case.end_ns)
+    total, failed, bad = (mine.each_s(seconds, which) for which in (None, mine.failed, mine.bad))
+    unwell = (failed > 0) | (bad > case.objectives.latency.margin * total)
+    well = (total > 0) & ~unwell
+    hurt = np.flatnonzero(unwell[: int(np.ceil(within_s))])
+    first = int(hurt[-1]) + 1 if len(hurt) else 0
+    again = next((at for at in range(first, seconds - QUIET_S + 1) if well[at : at + QUIET_S].all()), None)
+    known = np.flatnonzero(unwell[:again])
+    return again, int(known[-1]) + 1 if len(known) else 0

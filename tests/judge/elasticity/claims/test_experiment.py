@@ -76,10 +76,38 @@ def test_a_control_that_fails_as_well_is_a_cause_that_is_shared() -> None:
     assert (found.verdict, "the cause is shared" in found.reason) == (Verdict.INCONCLUSIVE, True)
 
 
+def test_what_fails_without_it_as_well_is_not_laid_to_it() -> None:
+    found = _judged(good_payday().spell(Side.EXTRA_CLUSTER, 0, 300, share=0.003), _drain())
+    assert (found.verdict, "no more than without it" in found.reason) == (Verdict.PASS, True)
+
+
+def test_a_control_that_fails_now_and_then_is_noise_of_both() -> None:
+    event = _lost(110, 110.03).spell(Side.LEGACY, 110, 110.3)
+    found = _judged(event, _drain())
+    assert found.data["control_failed"] in (2, 3)
+    assert found.verdict is not Verdict.FAIL
+
+
+def test_graceful_work_that_outlasts_the_load_or_meets_too_little_of_it() -> None:
+    found = _judged(good_payday(), _drain(began_ns=_at(280), ended_ns=_at(330)))
+    assert (found.verdict, "ended before it did" in found.reason) == (Verdict.INCONCLUSIVE, True)
+    found = _judged(good_payday(), _drain(began_ns=_at(280), ended_ns=_at(285)))
+    assert (found.verdict, "excludes no more than" in found.reason) == (Verdict.INCONCLUSIVE, True)
+
+
+def test_seconds_without_a_request_are_neither_well_nor_not() -> None:
+    case = good_payday().build(strikes=(_crash(),))
+    mine = (case.history.events["side"] == Side.EXTRA_CLUSTER) & (case.history.events["intended_ns"] > _at(101))
+    silent = replace(case, history=replace(case.history, events=case.history.events[~mine]))
+    found = the(silent, _NAME)
+    assert (found.verdict, "not seen to be well again" in found.reason) == (Verdict.INCONCLUSIVE, True)
+
+
 def test_one_that_proves_nothing_and_one_that_was_not_borne() -> None:
     assert _judged(good_payday(), _drain(problem="no node was hit")).verdict is Verdict.INCONCLUSIVE
     found = _judged(good_payday(), _drain(service_problem="never whole again"))
     assert (found.verdict, found.reason) == (Verdict.FAIL, "node-drain: never whole again.")
+    assert found.data["not_borne"]
 
 
 def test_a_crash_within_its_budget() -> None:
@@ -106,6 +134,14 @@ def test_a_crash_beyond_its_budget(begin_s: float, end_s: float, share: float, w
 def test_a_crash_is_not_well_again_while_answers_are_late() -> None:
     found = _judged(_lost(101, 130, 0.4, latency_ms=900), _crash())
     assert (found.verdict, found.data["recovered_s"]) == (Verdict.FAIL, 30)
+
+
+@pytest.mark.parametrize("first", [(100, 100), (100, 102)])
+def test_a_crash_that_hurts_later_is_not_well_again_before_that(first: tuple[float, float]) -> None:
+    """Connections break first; that the pods which are left are too few shows only then, and as lateness."""
+    event = good_payday().spell(Side.EXTRA_CLUSTER, *first).spell(Side.EXTRA_CLUSTER, 105, 150, latency_ms=900)
+    found = _judged(event, _crash())
+    assert (found.verdict, found.data["recovered_s"]) == (Verdict.FAIL, 50), found.reason
 
 
 def test_an_event_that_ends_before_a_crash_could_be_over() -> None:
@@ -158,9 +194,30 @@ def test_a_blind_one_may_follow_a_load_that_falls() -> None:
     assert held.verdict is Verdict.PASS, held.reason
 
 
-def test_what_it_did_before_it_was_blind_is_not_judged() -> None:
-    _, held = _blind(((104, 2), (106, 6)))
+def test_what_it_did_before_the_fault_is_not_judged() -> None:
+    _, held = _blind(((90, 2), (95, 6)))
     assert held.verdict is Verdict.PASS
+
+
+def test_it_may_shrink_before_anybody_notices_that_it_is_blind() -> None:
+    _, held = _blind(((104, 2), (106, 6)))
+    assert held.verdict is Verdict.FAIL
+
+
+def test_what_it_does_once_it_sees_again_is_not_laid_to_blindness() -> None:
+    ended = good_payday().at(140, "fault.end", "part/prometheus", source=Source.CHAOS).wants(145, 3).wants(146, 6)
+    hidden = _drain(experiment="metrics-outage", victims=("part/prometheus",), facts={"blind_after_s": 5.0})
+    found = [
+        one for one in judge_event(ended.build(strikes=(replace(hidden, ended_ns=_at(150)),))) if one.claim == _NAME
+    ]
+    assert (found[1].verdict, found[1].data["telling_s"]) == (Verdict.PASS, 35)
+
+
+def test_blind_for_too_short_a_time_shows_nothing() -> None:
+    _, held = _blind((), begin_s=130)  # the load falls from 160 s on, and needs no more than the least from 190 s on
+    assert held.verdict is Verdict.PASS
+    _, held = _blind((), begin_s=160)
+    assert held.verdict is Verdict.INCONCLUSIVE
 
 
 def test_a_blind_one_at_its_least_shows_nothing() -> None:

@@ -8,16 +8,17 @@ nothing meanwhile holds its size. What is only late counts for a crash's recover
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from shiftproof.judge.counting import is_sick
+from shiftproof.judge.counting import beyond_noise, is_sick
 from shiftproof.judge.elasticity.case import EventCase, Strike
-from shiftproof.judge.elasticity.claims.common import supply_of
+from shiftproof.judge.elasticity.claims.common import shortfall_of, sick_control, supply_of
 from shiftproof.judge.elasticity.need import pods_needed
 from shiftproof.judge.elasticity.registry import event_claim
-from shiftproof.judge.elasticity.toll import QUIET_S, Toll, fault_began_ns, toll_of
+from shiftproof.judge.elasticity.toll import Lost, Toll, fault_began_ns, fault_ended_ns, toll_of
 from shiftproof.judge.sequential import least_rate, ruled_out_rate
 from shiftproof.judge.words import count, length, percent
 from shiftproof.model.history import Budget, PhaseKind
@@ -26,6 +27,10 @@ from shiftproof.model.verdict import Finding, Verdict
 _NAME, _PHASE = "experiment", "event"
 _BLIND_AFTER = "blind_after_s"
 """Fact of an experiment that takes the autoscaler's metric away: after how long it was seen to be blind."""
+NOT_BORNE = "not_borne"
+"""Key of a finding that stands on no request: the service was not whole again, or refused to the end."""
+MOST_UNSEEN = 0.01
+"""Share of failures that a PASS of graceful work has to exclude: 459 requests at 99%, three seconds of a peak."""
 TELLING_S = 30
 """Seconds of blindness under a load that needs more than the least, before holding the size means something."""
 _HOLD_HINT = (
@@ -47,49 +52,69 @@ def judge(case: EventCase) -> Iterable[Finding]:
             yield _held(case, strike)
 
 
+def not_borne(strikes: Iterable[Strike]) -> list[Finding]:
+    """What the service did not bear, which counts whatever load there was beside it."""
+    return [
+        Finding(_NAME, _PHASE, Verdict.FAIL, f"{one.experiment}: {one.service_problem}.", {NOT_BORNE: True})
+        for one in strikes
+        if one.service_problem is not None
+    ]
+
+
 def _borne(case: EventCase, strike: Strike) -> Finding:
-    """The worst of what is known of it: what was not borne counts even where the rest proves nothing."""
     toll = toll_of(case, strike)
     data: dict[str, Any] = {
         "experiment": strike.experiment,
         "kind": str(strike.kind),
         "victims": list(strike.victims),
-        "requests": toll.n,
-        "failed": toll.failed,
-        "control_requests": toll.control_n,
-        "control_failed": toll.control_failed,
+        "requests": toll.during.n,
+        "failed": toll.during.failed,
+        "control_requests": toll.control.n,
+        "control_failed": toll.control.failed,
         "longest_outage_ms": round(toll.most_outage_ms, 1),
         "recovered_s": toll.recovered_s,
     }
-    name = f"{strike.experiment}: "
-    if strike.service_problem is not None:
-        return Finding(_NAME, _PHASE, Verdict.FAIL, f"{name}{strike.service_problem}.", data)
+    for finding in not_borne((strike,)):
+        return replace(finding, data={**data, **finding.data})
+    verdict, said = _judged(case, strike, toll)
+    return Finding(_NAME, _PHASE, verdict, f"{strike.experiment}: {said}.", data)
+
+
+def _judged(case: EventCase, strike: Strike, toll: Toll) -> tuple[Verdict, str]:
     if strike.problem is not None:
-        return Finding(_NAME, _PHASE, Verdict.INCONCLUSIVE, f"{name}{strike.problem}.", data)
-    if is_sick(toll.control_failed, toll.control_n, case.objectives.availability.unacceptable):
-        reason = (
-            f"{name}{_lost(toll)}, but the control itself failed {toll.control_failed:,} of"
-            f" {count(toll.control_n, 'request')}: the cause is shared."
-        )
-        return Finding(_NAME, _PHASE, Verdict.INCONCLUSIVE, reason, data)
+        return Verdict.INCONCLUSIVE, strike.problem
+    shared = sick_control(case, shortfall_of(case))
+    if shared is not None or is_sick(toll.control.failed, toll.control.n, case.objectives.availability.unacceptable):
+        return Verdict.INCONCLUSIVE, f"{_lost(toll)}, and of the control {_of(toll.control)}: the cause is shared"
     if strike.kind is PhaseKind.CRASH:
-        verdict, said = _crash(toll, strike.budget)
-    else:
-        verdict, said = _graceful(case, toll)
-    return Finding(_NAME, _PHASE, verdict, f"{name}{said}.", data)
+        return _crash(toll, strike.budget)
+    return _graceful(case, strike, toll)
 
 
-def _graceful(case: EventCase, toll: Toll) -> tuple[Verdict, str]:
-    """FAIL once more failed than the objective calls acceptable, beyond doubt; any failure at all is no PASS."""
-    said = f"{_lost(toll)} while it lasted"
-    if not toll.n:
-        return Verdict.INCONCLUSIVE, "no request was under way while it lasted, so none could be lost"
-    if least_rate(toll.n, toll.failed, case.confidence) > case.objectives.availability.acceptable:
+def _graceful(case: EventCase, strike: Strike, toll: Toll) -> tuple[Verdict, str]:
+    """FAIL once more failed than the objective calls acceptable, and than fail beside it and without it, beyond doubt.
+
+    A single failure that nothing else explains is no PASS; nor is it one when few requests were there to fail.
+    """
+    mine, said = toll.during, f"{_lost(toll)} while it lasted"
+    if mine.failed and not _beyond_noise(toll):
+        return Verdict.PASS, f"{said}, which is no more than without it (of those {_of(toll.otherwise)})"
+    if least_rate(mine.n, mine.failed, case.confidence) > case.objectives.availability.acceptable:
         return Verdict.FAIL, f"{said}; graceful work may lose none"
-    if toll.failed:
+    if mine.failed:
         return Verdict.INCONCLUSIVE, f"{said}: too few to tell from chance"
-    most = percent(ruled_out_rate(toll.n, 0, case.confidence))
-    return Verdict.PASS, f"{said} (at {case.confidence:.0%} confidence fewer than {most})"
+    most = ruled_out_rate(mine.n, 0, case.confidence) if mine.n else 1.0
+    if strike.ended_ns > case.end_ns:
+        return Verdict.INCONCLUSIVE, f"{said}, but the event's load ended before it did"
+    if most > MOST_UNSEEN:
+        return Verdict.INCONCLUSIVE, f"{said}, which excludes no more than {percent(most)}"
+    return Verdict.PASS, f"{said} (at {case.confidence:.0%} confidence fewer than {percent(most)})"
+
+
+def _beyond_noise(toll: Toll) -> bool:
+    """More than the control loses in the same time, and than the event's own requests do while nothing strikes."""
+    mine = toll.during
+    return all(beyond_noise(mine.failed, mine.n, other.failed, other.n) for other in (toll.control, toll.otherwise))
 
 
 def _crash(toll: Toll, budget: Budget | None) -> tuple[Verdict, str]:
@@ -112,57 +137,61 @@ def _crash(toll: Toll, budget: Budget | None) -> tuple[Verdict, str]:
 
 
 def _over_budget(toll: Toll, budget: Budget) -> Iterator[str]:
-    if toll.failed > budget.lost_requests:
+    if toll.during.failed > budget.lost_requests:
         yield "more than may be lost"
     if toll.least_outage_ms > budget.outage_ms:
         yield "longer without an answer than may be"
-    # Not seen to be well again, though the load went on for long enough: it was not.
-    recovered_s = toll.recovered_s if toll.recovered_s is not None else toll.seen_s - QUIET_S
-    if recovered_s > budget.recover_s:
+    if toll.unwell_s > budget.recover_s:
         yield "not well again in time"
 
 
 def _lost(toll: Toll) -> str:
-    return f"{toll.failed:,} of {count(toll.n, 'request')} failed"
+    return _of(toll.during)
+
+
+def _of(lost: Lost) -> str:
+    return f"{lost.failed:,} of {count(lost.n, 'request')} failed"
 
 
 def _again(toll: Toll) -> str:
     if toll.recovered_s is None:
-        return f"not well again in the {toll.seen_s:.0f} s that were left of the event"
+        return f"not seen to be well again, and not well until {toll.unwell_s} s after the fault"
     return f"well again after {toll.recovered_s} s"
 
 
 def _held(case: EventCase, strike: Strike) -> Finding:
-    """By the second, from when it was blind until the experiment ended: fewer pods than it had and than the load needs.
+    """By the second, until it saw again: fewer pods than it had and than the load needs is a FAIL.
 
-    Seconds in which the least is enough prove nothing, since a service that shrank would not miss anything.
+    Counted from the fault on, since it is blind before that is noticed. Only seconds of known blindness in which the
+    load needs more than the least prove anything: else a service that shrank would not miss it.
     """
-    blind_ns = fault_began_ns(case.history.timeline, strike, strike.victims) + int(strike.facts[_BLIND_AFTER] * 1e9)
-    until_ns = min(strike.ended_ns, case.end_ns)
-    wanted = supply_of(case).wanted.on_grid(blind_ns, until_ns, 1.0)
-    needed = pods_needed(case).on_grid(blind_ns, until_ns, 1.0)
+    begin_ns = fault_began_ns(case.history.timeline, strike, strike.victims)
+    until_ns = min(fault_ended_ns(case.history.timeline, strike), strike.ended_ns, case.end_ns)
+    wanted = supply_of(case).wanted.on_grid(begin_ns, until_ns, 1.0)
+    needed = pods_needed(case).on_grid(begin_ns, until_ns, 1.0)
     had = int(wanted[0]) if len(wanted) else 0
-    telling = needed > case.scaling.least_pods
-    short = telling & (wanted < np.minimum(had, needed))
+    blind = np.arange(len(wanted)) >= float(strike.facts[_BLIND_AFTER])
+    telling_s = int(np.count_nonzero(blind & (needed > case.scaling.least_pods)))
+    short = np.flatnonzero(wanted < np.minimum(had, needed))
     data: dict[str, Any] = {
         "experiment": strike.experiment,
         "had": had,
-        "least": int(wanted[telling].min()) if telling.any() else had,
-        "telling_s": int(telling.sum()),
+        "least": int(wanted.min()) if len(wanted) else had,
+        "telling_s": telling_s,
     }
     name = f"{strike.experiment}: the autoscaler saw no metric"
-    if short.any():
-        at = int(np.flatnonzero(short)[0])
+    if len(short):
+        at = int(short[0])
         reason = (
             f"{name}, and after {count(at, 'second')} it wanted {wanted[at]} of the {count(had, 'pod')} that it had, of"
             f" which the load needed {needed[at]}: it took what it did not see for no load."
         )
         return Finding(_NAME, _PHASE, Verdict.FAIL, reason, {**data, "hint": _HOLD_HINT})
-    if not had or had <= case.scaling.least_pods or data["telling_s"] < TELLING_S:
+    if had <= case.scaling.least_pods or telling_s < TELLING_S:
         reason = (
-            f"{name}, and in {count(data['telling_s'], 'second')} of that time only the load needed more than the least"
-            f" ({had} pods were wanted): nobody knows whether it would have held its size."
+            f"{name} while {count(had, 'pod')} were wanted, for {telling_s} s under a load that needs more than the"
+            f" least: nobody knows whether it would have held its size ({TELLING_S} s tell)."
         )
         return Finding(_NAME, _PHASE, Verdict.INCONCLUSIVE, reason, data)
-    reason = f"{name} while for {data['telling_s']} s the load needed more than the least: it held its {had} pods."
+    reason = f"{name} for {telling_s} s under a load that needs more than the least: it held its {had} pods."
     return Finding(_NAME, _PHASE, Verdict.PASS, reason, data)
