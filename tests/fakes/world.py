@@ -125,7 +125,7 @@ SLOW_JOIN = "node-slow-join"
 class FakeFaults:
     """Experiments that sleep a moment; `problem` and `service_problem` as an audit would find them.
 
-    victims: of those that take no node.
+    victims: of those that take no node. long: seconds that some last, by name.
     """
 
     clock: RunClock
@@ -133,6 +133,7 @@ class FakeFaults:
     problem: str | None = None
     service_problem: str | None = None
     victims: tuple[str, ...] = ("pod/payments-a1",)
+    long: dict[str, float] = field(default_factory=dict)
 
     def warm(self, run_dir: Path) -> None:
         """Nothing to start."""
@@ -155,10 +156,9 @@ class FakeFaults:
             self.watcher.tell("pod.terminating", victim)
         return self.victims
 
-    @staticmethod
-    def lasts_s(experiment: str) -> float:
+    def lasts_s(self, experiment: str) -> float:
         """A node is gone for long enough to see what is left without it."""
-        return 3.5 if experiment == NODE_LOSS else 0.2
+        return self.long.get(experiment, 3.5 if experiment == NODE_LOSS else 0.2)
 
     def run(self, experiment: str, run_dir: Path, repeat: int) -> ExperimentResult:
         began_ns = self.clock.now_ns()

@@ -98,6 +98,25 @@ def test_one_for_the_rise_strikes_as_the_event_begins(rehearse: Rehearse, world:
     assert judged == {"node-slow-join", "pod-delete"}
 
 
+def test_one_whose_turn_comes_too_late_is_not_tried(rehearse: Rehearse, world: EventWorld) -> None:
+    world.judge = judge_scaling
+    world.faults.long["node-slow-join"] = 8.5  # the plateau ends at 8 s
+    done = rehearse(experiments=("pod-delete", "node-slow-join"))
+    (late,) = [strike for strike in world.judged[0].strikes if strike.problem is not None]
+    assert late.experiment == "pod-delete"
+    assert "no longer at its highest when its turn came" in reasons(done)
+
+
+def test_what_was_not_borne_is_said_though_the_event_broke_off(rehearse: Rehearse, world: EventWorld) -> None:
+    world.faults.service_problem = "never whole again"
+    world.event_load.change = lambda event: replace(event, dies_after_s=11.5)
+    done = rehearse(experiments=("pod-delete",))
+    assert not world.judged
+    assert "node" not in reasons(done)
+    assert done.result.verdict is Verdict.FAIL
+    assert "pod-delete: never whole again" in reasons(done)
+
+
 def test_an_experiment_without_effect_is_inconclusive(rehearse: Rehearse, world: EventWorld) -> None:
     world.judge = judge_scaling
     world.faults.problem = "no node was hit"

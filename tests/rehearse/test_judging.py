@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fakes.event_cases import unscaled
 from fakes.event_history import good_payday
 
+from shiftproof.judge.elasticity.case import Strike
+from shiftproof.judge.elasticity.claims.experiment import not_borne
 from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.rehearse.judging import OF_PLANNED_DEMAND, as_figure, believed, judge_scaling
 
@@ -29,6 +33,20 @@ def test_what_measures_against_the_plan_needs_the_plan(claim: str) -> None:
 
 def test_where_pods_ran_and_what_became_of_jobs_stays() -> None:
     assert believed([SHORT, _failed("spot")]) == [SHORT, _failed("spot")]
+
+
+def test_what_was_not_borne_stands_on_no_load() -> None:
+    (found,) = not_borne([Strike("node-drain", 1, 2, service_problem="never whole again")])
+    assert found.verdict is Verdict.FAIL
+    assert believed([SHORT, found]) == [SHORT, found]
+
+
+def test_fixed_capacity_is_asked_for_its_experiments_too() -> None:
+    fixed = good_payday().build(facts={"fixed_pods": 5})
+    at_ns = fixed.start_ns + 100_000_000_000
+    fixed = replace(fixed, strikes=(Strike("x", at_ns, at_ns + 1, problem="no effect"),))
+    assert {found.claim for found in judge_scaling(fixed)} == {"load-delivered", "shortfall", "cost", "experiment"}
+    assert "experiment" not in {found.claim for found in judge_scaling(replace(fixed, strikes=()))}
 
 
 def test_one_doubt_of_several_is_enough() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import shiftproof.judge.elasticity.claims  # noqa: F401 (importing them registers them)
 from shiftproof.judge.elasticity import EventCase
+from shiftproof.judge.elasticity.claims.experiment import NOT_BORNE
 from shiftproof.judge.elasticity.registry import judge_event
 from shiftproof.model.verdict import Finding, Verdict
 
@@ -22,24 +23,33 @@ OF_PLANNED_DEMAND = (
     "pre-provisioning",
     "return-to-base",
     "headroom",
+    "experiment",
 )
 """Claims that measure supply against the demand as it was planned. Where pods ran, and what became of jobs, is not."""
 
 
 def judge_scaling(case: EventCase) -> Sequence[Finding]:
     """Every claim; of fixed capacity (`facts["fixed_pods"]`) those only that do not ask how it scaled."""
-    claims = OF_FIXED_CAPACITY if case.facts.get("fixed_pods") is not None else None
-    return believed(judge_event(case, claims))
+    if case.facts.get("fixed_pods") is None:
+        return believed(judge_event(case))
+    return believed(judge_event(case, [*OF_FIXED_CAPACITY, *(["experiment"] if case.strikes else [])]))
 
 
 def believed(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings, less each FAIL that stands on a load which was not there: a service need not follow a plan."""
+    """The findings, less each FAIL that stands on a load which was not there: a service need not follow a plan.
+
+    What it did not bear stands on no load: never whole again is never whole again.
+    """
     doubts = [found for found in findings if found.claim == DELIVERED and found.verdict is not Verdict.PASS]
     if not doubts and any(found.claim == DELIVERED for found in findings):
         return list(findings)
     said = doubts[0].reason if doubts else "nobody judged whether it was."
     why = f"The load was not as planned, so this is laid to nobody: {said}"
-    return [as_figure(found, why) if found.claim in OF_PLANNED_DEMAND else found for found in findings]
+    return [as_figure(found, why) if _is_of_plan(found) else found for found in findings]
+
+
+def _is_of_plan(finding: Finding) -> bool:
+    return finding.claim in OF_PLANNED_DEMAND and NOT_BORNE not in finding.data
 
 
 def as_figure(finding: Finding, why: str = "") -> Finding:

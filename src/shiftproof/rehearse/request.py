@@ -49,18 +49,15 @@ def check_request(request: EventRequest) -> None:
         )
     if request.fixed_pods is not None and request.fixed_pods < 1:
         raise UserError(f"--fixed-pods {request.fixed_pods}: at least one pod has to serve")
-    for name in request.experiments:
-        _check_experiment(request, name)
+    named = [*request.experiments, *(name for worker in platform.workers for name in worker.experiments)]
+    if named:
+        from shiftproof.adapters.chaostoolkit import read_experiment
+
+        for name in named:
+            read_experiment(experiments_dir(request.infra_dir), name)
     if request.defect is not None:
         from shiftproof.gate.planting import read_defect
 
         known = [one.name for one in platform.services]
         if read_defect(request.defect, known, of=request.service).event is None:
             read_defect(request.defect, known, of=request.service, run=f"rehearse {request.event}")  # says where
-
-
-def _check_experiment(request: EventRequest, name: str) -> None:
-    folder = experiments_dir(request.infra_dir)
-    if not (folder / f"{name}.yaml").is_file():
-        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-        raise UserError(f"there is no experiment {name!r}", hint=f"known experiments: {known or 'none'}")

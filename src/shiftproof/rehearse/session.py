@@ -11,6 +11,7 @@ from shiftproof.gate.clock import RunClock
 from shiftproof.gate.notes import Notes
 from shiftproof.gate.planting import Planting
 from shiftproof.judge.elasticity.case import EventCase
+from shiftproof.judge.elasticity.claims.experiment import not_borne
 from shiftproof.judge.elasticity.hindsight import Prices
 from shiftproof.model.history import PhaseKind
 from shiftproof.model.result import RunResult
@@ -174,6 +175,7 @@ class RehearsalSession:
         elif case is not None:
             reason = "the event was not rehearsed to its end, so no claim about scaling was judged"
             self._findings.append(Finding(SUFFICIENCY, RUN, Verdict.INCONCLUSIVE, reason))
+            self._findings += not_borne(self._strikes.struck)
         self._findings += self._unproven()
         if self._underway is not None:
             self._findings += moved_rules(self._parts)

@@ -13,6 +13,7 @@ from shiftproof.rehearse.settings import Plateau, RehearsalSettings
 from shiftproof.report.event_live import EventView
 
 LOOK_S = 1.0
+TOO_LATE = "the load was no longer at its highest when its turn came, so it was not tried (choose fewer at a time)"
 
 
 class Strikes:
@@ -33,9 +34,10 @@ class Strikes:
         """One after the other, those of workers once their machines are there, or too late for it; for phase facts."""
         done = [self._strike(experiment) for experiment in self._on_rise]
         self._clock.sleep(max(0.0, plateau.strike_s - (self._clock.now_ns() - start_ns) / 1e9))
-        done += [self._strike(experiment) for experiment in self._on_peak]
+        until_ns = start_ns + int(plateau.end_s * 1e9)
+        done += [self._strike(experiment, until_ns) for experiment in self._on_peak]
         if self._of_workers:
-            self._wait_for_spot(start_ns + int(plateau.end_s * 1e9))
+            self._wait_for_spot(until_ns)
         return [*done, *(self._strike(experiment) for experiment in self._of_workers)]
 
     def _wait_for_spot(self, until_ns: int) -> None:
@@ -52,9 +54,14 @@ class Strikes:
                 pass  # asked again: what is judged comes from the watchers
             self._clock.sleep(LOOK_S)
 
-    def _strike(self, experiment: Experiment) -> dict[str, object]:
-        self._view.note(f"{experiment.name} begins")
-        struck = self._run(experiment)
+    def _strike(self, experiment: Experiment, until_ns: int | None = None) -> dict[str, object]:
+        """until_ns: when the load falls, after which it is not run."""
+        now_ns = self._clock.now_ns()
+        if until_ns is not None and now_ns >= until_ns:
+            struck = Strike(experiment.name, now_ns, now_ns, experiment.kind, experiment.budget, problem=TOO_LATE)
+        else:
+            self._view.note(f"{experiment.name} begins")
+            struck = self._run(experiment)
         self.struck.append(struck)
         said = struck.problem or struck.service_problem or ", ".join(struck.victims) or "nothing was hit"
         self._view.note(f"{experiment.name} has ended: {said}")
