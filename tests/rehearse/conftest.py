@@ -45,6 +45,7 @@ PINNED = {
     r"return_within_s: \d+": "return_within_s: 3",
     r"    experiments: \[spot-interruption\]\n": "",
     r"least_pods: \d+\n      most_pods: \d+": "least_pods: 2\n      most_pods: 6",
+    r"kind: requests-per-second\n        per_pod: \d+": "kind: requests-per-second\n        per_pod: 30",
     r"requests_per_pod: \d+": "requests_per_pod: 30",
     r"peak_per_s: \d+": "peak_per_s: 240",
     r"shortfall_pct: [\d.]+": "shortfall_pct: 1",

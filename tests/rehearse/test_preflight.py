@@ -94,5 +94,5 @@ def test_an_autoscaler_that_aims_at_another_figure_fails(
     world.elastic.scaler = AutoscalerState("payments", 2, 6, per_pod=per_pod)
     done = rehearse()
     assert done.result.verdict is Verdict.FAIL
-    assert f"platform.yaml says 34 a pod (requests-per-second), the autoscaler payments {said}" in reasons(done)
+    assert f"platform.yaml says 30 a pod (requests-per-second), the autoscaler payments {said}" in reasons(done)
     assert world.event_load.event is None
