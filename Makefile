@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # Clean gates of `make qualify`, among REPEAT gates with each defect: as set here, below an hour on two cores. What is published
-# is `make qualify REPEAT=3 CLEAN=20 RESULTS=benchmarks/results`: two hours and a bit.
+# is `make qualify REPEAT=3 CLEAN=20 RESULTS=benchmarks/results`: two hours and a bit of gates, then payday.
 CLEAN ?= 5
 REPEAT ?= 1
 RESULTS ?=
