@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from shiftproof.judge.elasticity.case import EventCase, Strike
-from shiftproof.judge.elasticity.served import Bools, served
+from shiftproof.judge.elasticity.served import served
 from shiftproof.judge.outages import Stretch, stretches
 from shiftproof.model.event import Events, Failure, Side
 from shiftproof.model.history import Happening
@@ -27,8 +27,8 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Toll:
-    """during: requests of the event while the experiment lasted; control: of the old side in the same time; otherwise:
-    of the event while nothing struck.
+    """during: requests of the event while the experiment lasted; control: of the old side in the same time; before: of
+    the event until anything struck.
 
     outages: stretches of failures. recovered_s: seconds from the fault until it was well again, to the second; None:
     that was not seen. unwell_s: seconds from the fault to the end of the last second that is known not to be well.
@@ -36,7 +36,7 @@ class Toll:
 
     during: Lost
     control: Lost
-    otherwise: Lost
+    before: Lost
     outages: tuple[Stretch, ...]
     recovered_s: int | None
     unwell_s: int
@@ -66,7 +66,7 @@ def toll_of(case: EventCase, strike: Strike) -> Toll:
     return Toll(
         during=_lost(during),
         control=_lost(_of(case, Side.LEGACY, begin_ns, end_ns)),
-        otherwise=_otherwise(case),
+        before=_lost(_before(case)),
         outages=stretches(during["intended_ns"][lost], during["intended_ns"][~lost]),
         recovered_s=recovered_s,
         unwell_s=unwell_s,
@@ -100,12 +100,11 @@ def _lost(events: Events) -> Lost:
     return Lost(len(events), int(np.count_nonzero(events["failure"] != Failure.NONE)))
 
 
-def _otherwise(case: EventCase) -> Lost:
-    mine = _of(case, Side.EXTRA_CLUSTER, case.start_ns, case.end_ns)
-    struck: Bools = np.zeros(len(mine), dtype=np.bool_)
-    for strike in case.strikes:
-        struck |= (mine["ended_ns"] >= strike.began_ns) & (mine["intended_ns"] < strike.ended_ns)
-    return _lost(mine[~struck])
+def _before(case: EventCase) -> Events:
+    """What came after it is not asked: an experiment may have hurt for longer than it lasted."""
+    events, first_ns = case.history.events, min(strike.began_ns for strike in case.strikes)
+    found: Events = events[(events["side"] == Side.EXTRA_CLUSTER) & (events["ended_ns"] < first_ns)]
+    return found
 
 
 def _recovery(case: EventCase, begin_ns: int, within_s: float) -> tuple[int | None, int]:

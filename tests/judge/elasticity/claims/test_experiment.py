@@ -76,9 +76,22 @@ def test_a_control_that_fails_as_well_is_a_cause_that_is_shared() -> None:
     assert (found.verdict, "the cause is shared" in found.reason) == (Verdict.INCONCLUSIVE, True)
 
 
-def test_what_fails_without_it_as_well_is_not_laid_to_it() -> None:
+def test_what_fails_before_it_as_well_is_not_laid_to_it() -> None:
     found = _judged(good_payday().spell(Side.EXTRA_CLUSTER, 0, 300, share=0.003), _drain())
-    assert (found.verdict, "no more than without it" in found.reason) == (Verdict.PASS, True)
+    assert (found.verdict, "no more than before it" in found.reason) == (Verdict.PASS, True)
+
+
+@pytest.mark.parametrize("strike", [_drain(), _crash()])
+def test_a_service_that_failed_already_does_not_tell_what_it_cost(strike: Strike) -> None:
+    flapping = _lost(70, 90, 0.3).spell(Side.EXTRA_CLUSTER, 102, 140, share=0.6)
+    found = _judged(flapping, strike)
+    assert (found.verdict, "nobody knows what it cost" in found.reason) == (Verdict.INCONCLUSIVE, True)
+
+
+@pytest.mark.parametrize("strike", [_drain(), _crash()])
+def test_what_fails_after_it_as_well_may_be_its_own(strike: Strike) -> None:
+    broken = _lost(102, 140, 0.3).spell(Side.EXTRA_CLUSTER, 140, 250, share=0.6)
+    assert _judged(broken, strike).verdict is Verdict.FAIL
 
 
 def test_a_control_that_fails_now_and_then_is_noise_of_both() -> None:

@@ -83,22 +83,24 @@ def _borne(case: EventCase, strike: Strike) -> Finding:
 def _judged(case: EventCase, strike: Strike, toll: Toll) -> tuple[Verdict, str]:
     if strike.problem is not None:
         return Verdict.INCONCLUSIVE, strike.problem
+    unacceptable = case.objectives.availability.unacceptable
     shared = sick_control(case, shortfall_of(case))
-    if shared is not None or is_sick(toll.control.failed, toll.control.n, case.objectives.availability.unacceptable):
+    if shared is not None or is_sick(toll.control.failed, toll.control.n, unacceptable):
         return Verdict.INCONCLUSIVE, f"{_lost(toll)}, and of the control {_of(toll.control)}: the cause is shared"
-    if strike.kind is PhaseKind.CRASH:
-        return _crash(toll, strike.budget)
-    return _graceful(case, strike, toll)
+    verdict, said = _crash(toll, strike.budget) if strike.kind is PhaseKind.CRASH else _graceful(case, strike, toll)
+    if verdict is Verdict.FAIL and is_sick(toll.before.failed, toll.before.n, unacceptable):
+        return Verdict.INCONCLUSIVE, f"{said}; but before it {_of(toll.before)} already: nobody knows what it cost"
+    return verdict, said
 
 
 def _graceful(case: EventCase, strike: Strike, toll: Toll) -> tuple[Verdict, str]:
-    """FAIL once more failed than the objective calls acceptable, and than fail beside it and without it, beyond doubt.
+    """FAIL once more failed than the objective calls acceptable, and than failed beside it and before it, beyond doubt.
 
     A single failure that nothing else explains is no PASS; nor is it one when few requests were there to fail.
     """
     mine, said = toll.during, f"{_lost(toll)} while it lasted"
     if mine.failed and not _beyond_noise(toll):
-        return Verdict.PASS, f"{said}, which is no more than without it (of those {_of(toll.otherwise)})"
+        return Verdict.PASS, f"{said}, which is no more than before it ({_of(toll.before)})"
     if least_rate(mine.n, mine.failed, case.confidence) > case.objectives.availability.acceptable:
         return Verdict.FAIL, f"{said}; graceful work may lose none"
     if mine.failed:
@@ -112,9 +114,9 @@ def _graceful(case: EventCase, strike: Strike, toll: Toll) -> tuple[Verdict, str
 
 
 def _beyond_noise(toll: Toll) -> bool:
-    """More than the control loses in the same time, and than the event's own requests do while nothing strikes."""
+    """More than the control loses in the same time, and than the event's own requests did until anything struck."""
     mine = toll.during
-    return all(beyond_noise(mine.failed, mine.n, other.failed, other.n) for other in (toll.control, toll.otherwise))
+    return all(beyond_noise(mine.failed, mine.n, other.failed, other.n) for other in (toll.control, toll.before))
 
 
 def _crash(toll: Toll, budget: Budget | None) -> tuple[Verdict, str]:
