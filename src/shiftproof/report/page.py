@@ -27,6 +27,7 @@ from shiftproof.model.history import History
 from shiftproof.model.result import PhaseRow, RunResult
 from shiftproof.model.verdict import Finding, Outage, Verdict
 from shiftproof.report import words
+from shiftproof.report.claims import explained
 from shiftproof.report.figure import timeline_figure
 from shiftproof.report.summary import row_words
 from shiftproof.report.verdict_file import PAGE_FILE, VERDICT_FILE, moment, plain, write_atomic
@@ -181,7 +182,7 @@ def claim_groups(findings: Sequence[Finding]) -> list[ClaimGroup]:
         grouped.setdefault(finding.claim, []).append(finding)
     groups = []
     for name, members in grouped.items():
-        means, judged = words.explained(name)
+        means, judged = explained(name)
         worst = max(members, key=lambda f: f.verdict.rank).verdict
         ordered = tuple(sorted(members, key=lambda f: -f.verdict.rank))
         groups.append(ClaimGroup(name, worst, means, judged, ordered))
