@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
@@ -14,6 +13,7 @@ from shiftproof.gate.clock import RunClock
 from shiftproof.gate.drills import ChaosDrills, ClusterDrills, RouterDrills
 from shiftproof.gate.identity import run_info
 from shiftproof.gate.integrity import Integrity
+from shiftproof.gate.judging import gate_case, load_s
 from shiftproof.gate.loading import LoadDrills
 from shiftproof.gate.notes import Notes
 from shiftproof.gate.parts import Parts
@@ -27,7 +27,7 @@ from shiftproof.gate.settings import GateSettings
 from shiftproof.gate.traffic import TrafficShare
 from shiftproof.gate.underway import Underway
 from shiftproof.gate.verdict import conclude
-from shiftproof.judge import REQUIRED_PHASES, Case, LiveJudge, PhaseCount, judge_all, make_case
+from shiftproof.judge import Case, LiveJudge, PhaseCount, judge_all
 from shiftproof.model.history import History
 from shiftproof.model.result import RunResult
 from shiftproof.model.verdict import Finding, Verdict
@@ -37,7 +37,6 @@ from shiftproof.report.live_view import Header, LiveNumbers, View
 from shiftproof.safety.journal import Journal
 
 WEIGHTS_LEASE_S = 900.0
-PAIRS_TOLERANCE = 0.9  # a phase ends by the clock: its last pairs may not be in yet
 
 
 class GateSession:
@@ -178,7 +177,7 @@ class GateSession:
         findings += self._planting.findings() if self._planting is not None else []
         failed = any(finding.verdict is Verdict.FAIL for finding in findings)
         findings += self._unchecked(failed_early=failed) + self.integrity.closing_findings(failed_early=failed)
-        info = run_info(self.settings, workload, self._load_s(case), quick=self.settings.quick)
+        info = run_info(self.settings, workload, load_s(case, self._decided_ns), quick=self.settings.quick)
         result = conclude(self.settings, self.from_pct, self._began, findings, case, info)
         return result, case
 
@@ -202,12 +201,6 @@ class GateSession:
     def _note_decided(self) -> None:
         """The first call counts: what follows a decision (a fault's undo) took time, but no evidence was needed."""
         self._decided_ns = self._decided_ns or self._clock.now_ns()
-
-    def _load_s(self, case: Case | None) -> float:
-        """Seconds from the first request to the decision."""
-        if case is None or self._decided_ns is None or not len(case.history.events):
-            return 0.0
-        return max(0.0, (self._decided_ns - int(case.history.events["intended_ns"][0])) / 1e9)
 
     def _promise_cleanup(self) -> None:
         """Our traffic writes: the journal holds the promise to remove it, kept at the end or by `recover`."""
@@ -260,30 +253,8 @@ class GateSession:
         router.set_weights("weighted", Weights(100 - self.from_pct, self.from_pct))
 
     def _case(self, history: History) -> Case:
-        depth = self.settings.depth
         decided = (self._live.decided,) if self._live.decided is not None else ()
-        case = make_case(
-            history,
-            self.settings.service.objectives,
-            quick=self.settings.quick,
-            decided=decided,
-            required_phases=self._required(),
-        )
-        return replace(
-            case,
-            repeats=depth.repeats,
-            # A service may promise more than the usual 0.1%; only --quick asks for less than its own objective.
-            ruled_out_rate=depth.ruled_out_rate if self.settings.quick else case.ruled_out_rate,
-            min_pairs=int(PAIRS_TOLERANCE * depth.pairs_per_action),
-            soak_s=depth.soak_s,
-            pairs_per_s=self._parts.load_plan.rate_per_s,
-            parity_ignore=self.settings.service.parity.ignore,
-            duplicates_not_applicable=self.settings.service.duplicates.not_applicable,
-            keyed=self._parts.load_plan.keyed,
-        )
-
-    def _required(self) -> tuple[str, ...]:
-        return (*REQUIRED_PHASES, *self.settings.service.experiments)
+        return gate_case(history, self.settings, self._parts.load_plan, decided)
 
     def _prove(self, claims: Sequence[str], phases: Sequence[str]) -> tuple[Finding, ...]:
         case, findings = self._judged(claims, phases)

@@ -6,7 +6,8 @@ from shiftproof.errors import UserError
 from shiftproof.gate.planting.site import Site
 from shiftproof.gate.planting.verbs import objects
 from shiftproof.gate.planting.verbs.verb import Verb
-from shiftproof.model.defect import Create, Step
+from shiftproof.model.defect import Step
+from shiftproof.model.defect_objects import Create
 
 
 class CreateVerb(Verb):

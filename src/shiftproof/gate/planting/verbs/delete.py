@@ -7,7 +7,8 @@ from shiftproof.errors import UserError
 from shiftproof.gate.planting.site import Site
 from shiftproof.gate.planting.verbs import objects
 from shiftproof.gate.planting.verbs.verb import Verb
-from shiftproof.model.defect import ObjectName, Step
+from shiftproof.model.defect import Step
+from shiftproof.model.defect_objects import ObjectName
 
 
 class DeleteVerb(Verb):

@@ -10,7 +10,7 @@ from shiftproof.adapters.kubernetes.kinds import ObjectRef
 from shiftproof.adapters.kubernetes.objects import undo_payload
 from shiftproof.errors import FaultError, UserError
 from shiftproof.gate.planting.site import Site
-from shiftproof.model.defect import ObjectName
+from shiftproof.model.defect_objects import ObjectName
 
 #: How long a patched workload may take to settle before its not settling is taken as what the defect does.
 IN_EFFECT_WITHIN_S = 90.0
