@@ -22,12 +22,12 @@ from rich.console import Console
 from shiftproof.errors import ShiftproofError
 from shiftproof.gate.signals import ends_as_interrupted
 from shiftproof.sensitivity.attempts import OtherRule
-from shiftproof.sensitivity.gates import Command, GateCommand, Gates, RehearsalCommand
 from shiftproof.sensitivity.kind import GATES, Kind, rehearsals
 from shiftproof.sensitivity.normal import Look
 from shiftproof.sensitivity.plan import KnownDefect, make_turns
 from shiftproof.sensitivity.rules import none_asked
 from shiftproof.sensitivity.run import Asked, Parts, Result, Sensitivity
+from shiftproof.sensitivity.runner import Command, GateCommand, RehearsalCommand, Runner
 from shiftproof.sensitivity.view import PlainView, print_summary
 from shiftproof.sensitivity.wording import last_line
 
@@ -121,7 +121,7 @@ class World:
         if self.event is not None:
             command = RehearsalCommand("payments", self.kind, Path("infra"), program)
         return Parts(
-            gates=lambda folder: Gates(command, folder),
+            runner=lambda folder: Runner(command, folder),
             platform=FilePlatform(self.folder),
             others=none_asked if self.event is not None else _argo,
             about=lambda: ({"cores": "2"}, {"shiftproof": "0"}),

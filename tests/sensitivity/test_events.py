@@ -18,9 +18,9 @@ from shiftproof.rehearse.judging import DELIVERED as CLAIM
 from shiftproof.sensitivity.attempts import DELIVERED
 from shiftproof.sensitivity.document import JSON_FILE, MARKDOWN_FILE, schema
 from shiftproof.sensitivity.figures import EventFigures, figure_cells, figures_of, mean_figures
-from shiftproof.sensitivity.gates import GateCommand, RehearsalCommand
 from shiftproof.sensitivity.page import PAGE_FILE
 from shiftproof.sensitivity.run import Result, Sensitivity
+from shiftproof.sensitivity.runner import GateCommand, RehearsalCommand
 from shiftproof.sensitivity.state import past_seconds, read_campaign
 from shiftproof.sensitivity.view import PlainView
 from shiftproof.sensitivity.wiring import _command

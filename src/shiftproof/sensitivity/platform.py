@@ -16,9 +16,9 @@ from typing import Protocol
 from shiftproof.errors import LockHeldError, SetupError
 from shiftproof.safety.lock import exclusive
 from shiftproof.safety.state import state_dir
-from shiftproof.sensitivity.gates import PROGRAM
 from shiftproof.sensitivity.look import SALT_ENV, TARGET
 from shiftproof.sensitivity.normal import Look
+from shiftproof.sensitivity.runner import PROGRAM
 
 LOOK_WITHIN_S = 60.0
 RECOVER_WITHIN_S = 600.0

@@ -35,8 +35,8 @@ from shiftproof.sensitivity.table import Summary, summarise
 from shiftproof.sensitivity.view import View
 
 
-class RunsGates(Protocol):
-    """Runs one gate or rehearsal (gates.Gates)."""
+class RunsTurns(Protocol):
+    """Runs one gate or rehearsal (runner.Runner)."""
 
     def run(self, turn: Turn, tick: Callable[[], None]) -> Ended: ...
 
@@ -61,13 +61,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The world around it. `gates`: makes what runs turns, given the campaign's folder. `about`: machine, versions.
+    """The world around it. `runner`: makes what runs turns, given the campaign's folder. `about`: machine, versions.
 
     `fingerprint`: of what a turn that starts now would run. `prepare`: what all turns need and is to be there before
     the platform is looked at first.
     """
 
-    gates: Callable[[Path], RunsGates]
+    runner: Callable[[Path], RunsTurns]
     platform: Platform
     others: Callable[[Path], tuple[OtherRule, ...]]
     about: Callable[[], tuple[Mapping[str, str], Mapping[str, str]]]
@@ -172,18 +172,18 @@ class Sensitivity:
             known = f"{len(done)} of {len(self._asked.turns)} {self._asked.kind.many} are done"
             self._view.note(f"going on with {campaign.folder}: {known}")
         self._see_baseline(campaign, seen)
-        gates = self._parts.gates(campaign.folder)
+        runner = self._parts.runner(campaign.folder)
         while left:
             turn = left.pop(0)
             self._parts.platform.wait_free(self._view.note)
-            self._take_turn(campaign, gates, turn, left)
+            self._take_turn(campaign, runner, turn, left)
 
-    def _take_turn(self, campaign: Campaign, gates: RunsGates, turn: Turn, then: Sequence[Turn]) -> None:
+    def _take_turn(self, campaign: Campaign, runner: RunsTurns, turn: Turn, then: Sequence[Turn]) -> None:
         self._refuse_edited(campaign)
         at = moment(self._parts.now())
         campaign.begin_turn(turn.key, at)
         self._view.turn_started(self._asked.turns.index(turn) + 1, turn, self._left_s([turn, *then]))
-        ended = gates.run(turn, self._view.tick)
+        ended = runner.run(turn, self._view.tick)
         self._refuse_edited(campaign)  # before there is a result: which code it would be of, nobody knows
         run_dir = _run_dir(ended)
         attempt = judged(turn, ended, at, run_dir.name if run_dir else None)

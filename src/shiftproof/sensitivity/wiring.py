@@ -9,11 +9,11 @@ from pathlib import Path
 
 from shiftproof.errors import LabError, UserError
 from shiftproof.sensitivity.fingerprint import fingerprint_now
-from shiftproof.sensitivity.gates import Command, GateCommand, Gates, RehearsalCommand
 from shiftproof.sensitivity.machine import library_versions, machine
 from shiftproof.sensitivity.platform import LabPlatform
 from shiftproof.sensitivity.rules import none_asked, others_of
 from shiftproof.sensitivity.run import Asked, Parts
+from shiftproof.sensitivity.runner import Command, GateCommand, RehearsalCommand, Runner
 
 
 def lab_parts(
@@ -26,7 +26,7 @@ def lab_parts(
     defects = list(dict.fromkeys(turn.defect for turn in asked.turns if turn.defect is not None))
     command = _command(asked, infra_dir)
     return Parts(
-        gates=lambda folder: Gates(command, folder),
+        runner=lambda folder: Runner(command, folder),
         platform=LabPlatform(asked.service, infra_dir),
         others=others_of if asked.kind.event is None else none_asked,
         about=lambda: (machine(), library_versions()),

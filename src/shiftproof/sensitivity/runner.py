@@ -69,7 +69,7 @@ def _common(infra_dir: Path, turn: Turn, json_file: Path) -> list[str]:
     return ["--infra", str(infra_dir), "--json", str(json_file), *planted]
 
 
-class Gates:
+class Runner:
     """Runs turns one after the other; their verdicts, and what they said, lie below the campaign's `folder`."""
 
     def __init__(self, command: Command, folder: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:

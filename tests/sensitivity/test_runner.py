@@ -10,9 +10,9 @@ import pytest
 from fakes.sensitivity import World
 
 from shiftproof.errors import SetupError
-from shiftproof.sensitivity.gates import GateCommand, Gates, RehearsalCommand
 from shiftproof.sensitivity.kind import GATES, rehearsals
 from shiftproof.sensitivity.plan import Turn
+from shiftproof.sensitivity.runner import GateCommand, RehearsalCommand, Runner
 
 from .conftest import GOOD
 
@@ -52,29 +52,29 @@ def test_a_rehearsal_has_the_time_that_the_slowest_of_them_needs() -> None:
 def test_one_that_never_ends_is_ended_and_no_verdict_of_it_counts(world: World) -> None:
     world.write(**{**GOOD, "hole": replace(GOOD["hole"], waits=True)})
     program = world.program()
-    command = GateCommand("payments", 25, Path("infra"), program, replace(GATES, longest_s=1.0))
-    ended = Gates(command, world.folder).run(first_turn(world), no_tick)
+    command = GateCommand("payments", 25, Path("infra"), program, replace(GATES, longest_s=5.0))
+    ended = Runner(command, world.folder).run(first_turn(world), no_tick)
     assert ended.verdict is None
-    assert "did not end within 1 s" in ended.said
+    assert "did not end within 5 s" in ended.said
     assert world.calls[-1] == "put back hole", "it was told to end, not killed"
 
 
 def test_one_that_cannot_be_told_is_killed(tmp_path: Path, world: World) -> None:
     program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     hasty = replace(GATES, longest_s=1.0, put_back_within_s=1.0)
-    gates = Gates(GateCommand("payments", 25, Path("infra"), (sys.executable, "-c", program), hasty), tmp_path)
-    assert gates.run(first_turn(world), no_tick).exit_code == -9
+    runner = Runner(GateCommand("payments", 25, Path("infra"), (sys.executable, "-c", program), hasty), tmp_path)
+    assert runner.run(first_turn(world), no_tick).exit_code == -9
 
 
 def test_one_that_cannot_be_started_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SetupError, match="cannot be started"):
-        world.parts().gates(world.folder).run(first_turn(world), no_tick)
+        world.parts().runner(world.folder).run(first_turn(world), no_tick)
 
 
 def test_a_verdict_of_an_earlier_try_is_not_taken_for_this_one(world: World) -> None:
-    gates = world.parts().gates(world.folder)
-    assert gates.run(first_turn(world), no_tick).verdict is not None
+    runner = world.parts().runner(world.folder)
+    assert runner.run(first_turn(world), no_tick).verdict is not None
     world.write(**{**GOOD, "hole": replace(GOOD["hole"], verdict=None, says="shiftproof: no lab\nbye")})
-    ended = gates.run(first_turn(world), no_tick)
+    ended = runner.run(first_turn(world), no_tick)
     assert (ended.verdict, ended.exit_code, ended.said) == (None, 3, "no lab")
