@@ -79,3 +79,10 @@ def test_as_many_are_due_before_as_the_area_below_the_lines(pieces: list[tuple[i
 def test_what_is_no_load_is_refused(points: list[tuple[float, float]], what: str) -> None:
     with pytest.raises(ValueError, match=what):
         Demand.of(points)
+
+
+def test_none_is_due_at_the_very_end_however_the_sum_is_rounded() -> None:
+    points = ((0.0, 20.16), (10.0, 20.16), (55.0, 100.8), (140.0, 100.8), (180.0, 20.16), (190.0, 20.16))
+    demand = Demand(tuple(t_s for t_s, _ in points), tuple(rate for _, rate in points))
+    assert demand.due_s(14_111) is not None
+    assert demand.due_s(14_112) is None
