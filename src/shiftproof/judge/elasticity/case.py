@@ -16,9 +16,12 @@ from shiftproof.model.scaling import Scaling
 
 @dataclass(frozen=True, slots=True)
 class JobsReport:
-    """What became of a worker's jobs, by its own `check` command: counts. problem: why that is not known."""
+    """What became of a worker's jobs: counts. planned: what it was to be asked for; the others by its own `check`
+    command. problem: why they are not known.
+    """
 
     worker: str
+    planned: int = 0
     asked: int = 0
     produced: int = 0
     twice: int = 0

@@ -60,7 +60,8 @@ class Supply:
     paid: from when a pod was placed, or from the launch of the machine that it waited for, until it is gone.
     nodes: ready ones, of all pools; spot: those of them that may be taken away at two minutes' notice; spot_nodes:
     their names. starts: pods that became ready while we looked. homes: the node of each pod, by name. machines: all
-    that were launched while we looked.
+    that were launched while we looked, and launched: how many of them there were. rented: those on demand, and the
+    machines of nodes that were there before.
     """
 
     ready: Steps
@@ -76,6 +77,7 @@ class Supply:
     machines: tuple[Machine, ...]
     created: Steps
     rented: Steps
+    launched: Steps
 
     def first_above_target(self, from_ns: int) -> int | None:
         """When the autoscaler first saw more than it tolerates, at from_ns or later; None: it never did.
@@ -175,6 +177,7 @@ class _Reading:
             spot=_counted(spot.values()),
             machines=tuple(self._joined(machine) for machine in self._machines.values()),
             rented=Steps.counted(self._rented()),
+            launched=Steps.counted(move for machine in self._machines.values() for move in _life(machine)),
             created=Steps.counted((pod.seen_ns, 1) for pod in self._pods.values() if pod.seen_ns and not pod.was_there),
         )
 
@@ -183,9 +186,7 @@ class _Reading:
         spot = {node.machine for node in self._nodes.values() if self._is_spot(node)}
         for machine in self._machines.values():
             if machine.capacity_type != SPOT and machine.name not in spot:
-                yield machine.launched_ns, 1
-                if machine.ended_ns is not None:
-                    yield machine.ended_ns, -1
+                yield from _life(machine)
         for node in self._nodes.values():
             if node.machine and node.machine not in {*self._machines, *spot}:
                 yield node.seen_ns, 1
@@ -287,6 +288,12 @@ class _Reading:
             self._machines[name] = Machine(name, happening.t_ns, capacity_type)
         elif happening.kind == "machine.ended" and known is not None:
             self._machines[name] = replace(known, ended_ns=happening.t_ns)
+
+
+def _life(machine: Machine) -> Iterator[tuple[int, int]]:
+    yield machine.launched_ns, 1
+    if machine.ended_ns is not None:
+        yield machine.ended_ns, -1
 
 
 def _counted(nodes: Iterable[_Node]) -> Steps:

@@ -34,7 +34,12 @@ def test_less_than_the_base_is_no_base(pods: int) -> None:
 def test_it_went_back() -> None:
     found = the(good_payday().build(), "return-to-base")
     assert found.verdict is Verdict.PASS
-    assert found.data["back_s"] == {"wanted pods": 0.0, "ready pods": pytest.approx(0.1), "nodes": 35.0}
+    assert found.data["back_s"] == {
+        "wanted pods": 0.0,
+        "ready pods": pytest.approx(0.1),
+        "nodes": 35.0,
+        "machines": 35.0,
+    }
 
 
 def test_it_went_back_before_the_event_was_over() -> None:
@@ -60,12 +65,22 @@ def stays(**more: float) -> EventBuilder:
 def test_never() -> None:
     found = the(stays(looked_s=310).build(), "return-to-base")
     assert found.verdict is Verdict.FAIL
-    assert "6 wanted pods instead of 2, 6 ready pods instead of 2 and 2 nodes instead of 1" in found.reason
+    assert (
+        "6 wanted pods instead of 2, 6 ready pods instead of 2, 2 nodes instead of 1 and 1 machine instead of 0"
+        in found.reason
+    )
 
 
 def test_a_node_that_is_left_behind() -> None:
     found = the(stays(looked_s=310).wants(320, 2).goes(320, 4).build(), "return-to-base")
-    assert (found.verdict, found.reason.startswith("2 nodes instead of 1 were still there")) == (Verdict.FAIL, True)
+    assert (found.verdict, found.reason.startswith("2 nodes instead of 1 and 1 machine")) == (Verdict.FAIL, True)
+
+
+@pytest.mark.parametrize("spot", [True, False])
+def test_a_machine_that_no_node_stands_on_is_paid_for_all_the_same(spot: bool) -> None:
+    event = good_payday(looked_s=310).node("lost", launched_s=60, ready_s=None, spot=spot)
+    found = the(event.build(), "return-to-base")
+    assert (found.verdict, found.reason.startswith("1 machine instead of 0 were still there")) == (Verdict.FAIL, True)
 
 
 def test_nobody_looked_for_long_enough() -> None:

@@ -54,5 +54,10 @@ def test_what_makes_it_unknown() -> None:
     assert (other.verdict, "does not rise until it ends" in other.reason) == (Verdict.INCONCLUSIVE, True)
 
 
+def test_what_only_a_day_can_show_is_not_asked_of_a_ramp() -> None:
+    claims = {found.claim for found in judge_event(breaks_at(200).build(facts={"declared_peak_per_s": 250}))}
+    assert claims == {"load-delivered", "headroom", "pre-provisioning", "time-to-capacity", "stability", "spot"}
+
+
 def test_other_shapes_are_not_judged_by_it() -> None:
     assert "headroom" not in {found.claim for found in judge_event(good_payday().build())}

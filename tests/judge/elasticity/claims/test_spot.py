@@ -12,7 +12,7 @@ from shiftproof.judge import judge_event
 from shiftproof.judge.elasticity import Interruption, JobsReport
 from shiftproof.model.verdict import Verdict
 
-_DONE = JobsReport("statements", asked=120, produced=120)
+_DONE = JobsReport("statements", planned=120, asked=120, produced=120)
 
 
 def with_worker() -> EventBuilder:
@@ -70,10 +70,11 @@ def test_where_nobody_knows(event: EventBuilder, words: str) -> None:
 @pytest.mark.parametrize(
     ("jobs", "verdict", "words"),
     [
-        (JobsReport("statements", 120, 119, 0, 1), Verdict.FAIL, "1 lost and 0 done twice of 120 jobs"),
-        (JobsReport("statements", 120, 121, 1, 0), Verdict.FAIL, "0 lost and 1 done twice of 120 jobs"),
-        (JobsReport("statements", 120, 118), Verdict.INCONCLUSIVE, "2 jobs had not been done when we looked"),
-        (JobsReport("statements"), Verdict.INCONCLUSIVE, "was asked for no job"),
+        (JobsReport("statements", 120, 120, 119, 0, 1), Verdict.FAIL, "1 lost and 0 done twice of 120 jobs"),
+        (JobsReport("statements", 120, 120, 121, 1, 0), Verdict.FAIL, "0 lost and 1 done twice of 120 jobs"),
+        (JobsReport("statements", 120, 120, 118), Verdict.INCONCLUSIVE, "2 jobs had not been done when we looked"),
+        (JobsReport("statements", 130, 120, 120), Verdict.INCONCLUSIVE, "of 120 jobs, but 130 were to be asked for"),
+        (JobsReport("statements", 120), Verdict.INCONCLUSIVE, "was asked for no job"),
         (JobsReport("statements", problem="its check broke"), Verdict.INCONCLUSIVE, "its check broke"),
     ],
 )
@@ -108,7 +109,7 @@ def test_how_soon_it_was_replaced(back_s: float | None, looked_s: float, verdict
 
 def test_killed_without_a_drain() -> None:
     """Defect 25: no interruption queue, so the node is gone at once, and with it a job that was acknowledged early."""
-    jobs = JobsReport("statements", asked=120, produced=119, lost=1)
+    jobs = JobsReport("statements", planned=120, asked=120, produced=119, lost=1)
     found = the(with_worker().build(interruptions=(interruption(60, noticed=False),), jobs=(jobs,)), "spot")
     assert found.verdict is Verdict.FAIL
     assert found.reason == "statements: 1 lost and 0 done twice of 120 jobs."

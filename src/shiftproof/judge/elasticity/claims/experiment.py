@@ -30,7 +30,8 @@ _BLIND_AFTER = "blind_after_s"
 NOT_BORNE = "not_borne"
 """Key of a finding that stands on no request: the service was not whole again, or refused to the end."""
 MOST_UNSEEN = 0.01
-"""Share of failures that a PASS of graceful work has to exclude: 459 requests at 99%, three seconds of a peak."""
+"""Share of failures, beyond those before it, that a PASS of graceful work has to exclude: where none fails 459 requests
+at 99%, five seconds of a peak."""
 TELLING_S = 30
 """Seconds of blindness under a load that needs more than the least, before holding the size means something."""
 _HOLD_HINT = (
@@ -96,27 +97,39 @@ def _judged(case: EventCase, strike: Strike, toll: Toll) -> tuple[Verdict, str]:
 def _graceful(case: EventCase, strike: Strike, toll: Toll) -> tuple[Verdict, str]:
     """FAIL once more failed than the objective calls acceptable, and than failed beside it and before it, beyond doubt.
 
-    A single failure that nothing else explains is no PASS; nor is it one when few requests were there to fail.
+    Not to be told from noise is no PASS: that excludes that it cost a share of MOST_UNSEEN beyond what failed before.
     """
     mine, said = toll.during, f"{_lost(toll)} while it lasted"
-    if mine.failed and not _beyond_noise(toll):
-        return Verdict.PASS, f"{said}, which is no more than before it ({_of(toll.before)})"
-    if least_rate(mine.n, mine.failed, case.confidence) > case.objectives.availability.acceptable:
-        return Verdict.FAIL, f"{said}; graceful work may lose none"
-    if mine.failed:
+    beyond = [beyond_noise(mine.failed, mine.n, other.failed, other.n) for other in (toll.before, toll.control)]
+    if mine.failed and all(beyond):
+        if least_rate(mine.n, mine.failed, case.confidence) > case.objectives.availability.acceptable:
+            return Verdict.FAIL, f"{said}; graceful work may lose none"
         return Verdict.INCONCLUSIVE, f"{said}: too few to tell from chance"
-    most = ruled_out_rate(mine.n, 0, case.confidence) if mine.n else 1.0
+    if mine.failed and beyond[0]:
+        said = f"{said}, none of it told from noise by the control, of which {_of(toll.control)}"
+        return Verdict.INCONCLUSIVE, f"{said}; before it {_of(toll.before)}"
+    if mine.failed:
+        said = f"{said}, and before it {_of(toll.before)}"
     if strike.ended_ns > case.end_ns:
         return Verdict.INCONCLUSIVE, f"{said}, but the event's load ended before it did"
+    most = _most_lost(case, toll)
     if most > MOST_UNSEEN:
         return Verdict.INCONCLUSIVE, f"{said}, which excludes no more than {percent(most)}"
-    return Verdict.PASS, f"{said} (at {case.confidence:.0%} confidence fewer than {percent(most)})"
+    return Verdict.PASS, f"{said} (at {case.confidence:.0%} confidence it cost fewer than {percent(most)})"
 
 
-def _beyond_noise(toll: Toll) -> bool:
-    """More than the control loses in the same time, and than the event's own requests did until anything struck."""
-    mine = toll.during
-    return all(beyond_noise(mine.failed, mine.n, other.failed, other.n) for other in (toll.control, toll.before))
+def _most_lost(case: EventCase, toll: Toll) -> float:
+    """The largest share that it can have cost, beyond what failed before it.
+
+    Exact bounds; of two rates each at half of what may be wrong, so that both hold together.
+    """
+    mine, before = toll.during, toll.before
+    if not mine.n:
+        return 1.0
+    if not mine.failed:
+        return ruled_out_rate(mine.n, 0, case.confidence)
+    each = 1 - (1 - case.confidence) / 2
+    return ruled_out_rate(mine.n, mine.failed, each) - least_rate(before.n, before.failed, each)
 
 
 def _crash(toll: Toll, budget: Budget | None) -> tuple[Verdict, str]:

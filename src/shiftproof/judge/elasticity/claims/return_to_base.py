@@ -9,7 +9,7 @@ import numpy as np
 
 from shiftproof.judge.elasticity.case import EventCase
 from shiftproof.judge.elasticity.claims.common import S, since_start, supply_of
-from shiftproof.judge.elasticity.need import asks_to_scale
+from shiftproof.judge.elasticity.need import asks_to_scale, rises_to_its_end
 from shiftproof.judge.elasticity.registry import event_claim
 from shiftproof.judge.elasticity.steps import Steps
 from shiftproof.judge.words import count, length, listed
@@ -19,11 +19,24 @@ _NAME = "return-to-base"
 _HINT = "look at what keeps them: behavior.scaleDown of the autoscaler, and what forbids nodes to be consolidated"
 
 
-@event_claim(_NAME, wanted_for=asks_to_scale)
+def wanted_for(case: EventCase) -> bool:
+    """Not of a ramp that goes on until the service breaks: from there the way back is not that of a day."""
+    return asks_to_scale(case) and not rises_to_its_end(case.demand)
+
+
+@event_claim(_NAME, wanted_for=wanted_for)
 def judge(case: EventCase) -> Iterable[Finding]:
-    """From the end of the event until the last of the three was back for good."""
+    """From the end of the event until the last of the four was back for good.
+
+    Machines beside nodes: one whose node never joined, or is not ready, is paid for all the same.
+    """
     supply = supply_of(case)
-    curves = {"wanted pods": supply.wanted, "ready pods": supply.ready, "nodes": supply.nodes}
+    curves = {
+        "wanted pods": supply.wanted,
+        "ready pods": supply.ready,
+        "nodes": supply.nodes,
+        "machines": supply.launched,
+    }
     base = {name: curve.at(case.start_ns) for name, curve in curves.items()}
     left = {name: curve.at(case.looked_until_ns) for name, curve in curves.items()}
     back = {name: _back_ns(curve, base[name], case) for name, curve in curves.items()}
@@ -70,7 +83,7 @@ def _back(case: EventCase, data: dict[str, Any], back_ns: int, looked_s: float) 
 
 def _not_back(case: EventCase, data: dict[str, Any], looked_s: float) -> Finding:
     over = [
-        f"{data['left'][name]} {name} instead of {data['base'][name]}"
+        f"{count(data['left'][name], name.removesuffix('s'))} instead of {data['base'][name]}"
         for name, at in data["back_s"].items()
         if at is None
     ]

@@ -16,6 +16,8 @@ from shiftproof.judge.words import clock, count, listed
 from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "spot"
+REPLACED = "back_s"
+"""Key of a finding on how soon workers had machines again; other findings of this claim are on placement or jobs."""
 _ON_SPOT_HINT = (
     "keep critical pods off Spot: a nodeSelector or an affinity on the capacity type, and a taint on Spot nodes"
 )
@@ -76,6 +78,7 @@ def _doubts(strangers: int, critical: int, unsure: list[str], where: str) -> Ite
 def _jobs(case: EventCase, jobs: JobsReport) -> Finding:
     data: dict[str, Any] = {
         "worker": jobs.worker,
+        "planned": jobs.planned,
         "asked": jobs.asked,
         "produced": jobs.produced,
         "lost": jobs.lost,
@@ -93,6 +96,9 @@ def _jobs(case: EventCase, jobs: JobsReport) -> Finding:
         if culprit is not None:
             data |= {"culprit": culprit}
         return Finding(_NAME, "run", Verdict.FAIL, f"{said}.", data)
+    if jobs.asked != jobs.planned:
+        reason = f"{said}, but {jobs.planned:,} were to be asked for: it does not know of all, or of others as well."
+        return Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason, data)
     if jobs.produced < jobs.asked:
         reason = f"{said}, but {count(jobs.asked - jobs.produced, 'job')} had not been done when we looked."
         return Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason, data)
@@ -117,7 +123,7 @@ def _replaced(case: EventCase, one: Interruption) -> Finding:
         "experiment": one.experiment,
         "at_s": since_start(case, one.t_ns),
         "noticed": one.noticed,
-        "back_s": None if back_s is None else round(back_s, 1),
+        REPLACED: None if back_s is None else round(back_s, 1),
         "limit_s": limit_s,
     }
     what = f"{one.experiment}: {one.node} was taken away {'with' if one.noticed else 'without'} a notice"
