@@ -96,6 +96,11 @@ class LabControl:
         parts_s: dict[str, float] = self._ask("autoscaling_progress")["parts_s"]
         return parts_s
 
+    def autoscaling_problem(self, since_s: float) -> str | None:
+        """Why an instance was no node at some time since then (time.monotonic of any process here); None: all were."""
+        found: str | None = self._ask("autoscaling_problem", since_s=since_s)["problem"]
+        return found
+
     def set_boot_delay(self, seconds: float, for_s: float) -> float:
         """How long machines take to boot from now on, and for how long that holds; returns what it was."""
         return float(self._ask("set_boot_delay", seconds=seconds, for_s=for_s)["former_s"])

@@ -115,6 +115,9 @@ def _autoscaling_verbs(autoscaling: Autoscaling, pauses: Pauses) -> dict[str, Ve
         del request
         return {"parts_s": dict(autoscaling.ready)}
 
+    def autoscaling_problem(request: Request) -> dict[str, Any]:
+        return {"problem": autoscaling.problem(float(request.get("since_s", 0)))}
+
     def set_boot_delay(request: Request) -> dict[str, Any]:
         seconds, for_s = float(request.get("seconds", 0)), float(request.get("for_s", 0))
         if not 0 <= seconds <= LONGEST_CUT_S or not 0 < for_s <= LONGEST_FAULT_S:
@@ -129,7 +132,7 @@ def _autoscaling_verbs(autoscaling: Autoscaling, pauses: Pauses) -> dict[str, Ve
         pauses.resume(str(request.get("name")))
         return {}
 
-    known = (autoscale, autoscaling_progress, set_boot_delay, pause_part, resume_part)
+    known = (autoscale, autoscaling_progress, autoscaling_problem, set_boot_delay, pause_part, resume_part)
     return {verb.__name__: verb for verb in known}
 
 

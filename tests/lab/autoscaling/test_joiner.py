@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import cast
 
@@ -154,8 +155,21 @@ def test_more_instances_than_places_are_a_problem_that_is_told() -> None:
     assert scene.joiner.problem() == f"no place for i-8: the lab has {len(PLACE_IPS)} for machines"
 
 
-def test_what_did_not_boot_is_told_from_then_on() -> None:
+def test_a_place_that_was_missing_is_told_to_whoever_measured_meanwhile() -> None:
     scene = Scene()
+    before_s = time.monotonic()
+    scene.instances = [Instance(f"i-{number}", "eu-west-1a") for number in range(len(PLACE_IPS) + 1)]
+    scene.joiner.tick()
+    scene.instances.pop()
+    scene.joiner.tick()
+    assert scene.joiner.problem() is None
+    assert "no place for i-8" in str(scene.joiner.problem(before_s))
+    assert scene.joiner.problem(time.monotonic()) is None
+
+
+def test_what_did_not_boot_is_told_until_it_is_gone_and_to_whoever_measured_meanwhile() -> None:
+    scene = Scene()
+    before_s = time.monotonic()
 
     def refuse(_: Node) -> None:
         raise TimeoutError("containerd does not come up")
@@ -168,7 +182,8 @@ def test_what_did_not_boot_is_told_from_then_on() -> None:
     scene.instances = []
     scene.joiner.tick()
     soon(lambda: not scene.nodes, "it is gone")
-    assert scene.joiner.problem() == told
+    assert scene.joiner.problem() is None
+    assert scene.joiner.problem(before_s) == told
 
 
 def test_a_changed_delay_ends_by_itself() -> None:

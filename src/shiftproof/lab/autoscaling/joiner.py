@@ -18,12 +18,16 @@ from dataclasses import dataclass, field
 
 from shiftproof.errors import LabError
 from shiftproof.lab.autoscaling.instances import Instance
+from shiftproof.lab.autoscaling.troubles import Troubles
 from shiftproof.lab.kube import ApiError, KubeApi
 from shiftproof.lab.network import PLACE_IPS
 from shiftproof.lab.node import Node
 from shiftproof.lab.node_config import Identity
 
 EVERY_S = 0.5
+BLIND_S = 5.0
+"""For so long instances may go unfollowed: a boot is some seconds later then, and no claim of a minute turns by it."""
+_FOLLOWING, _PLACES = "following", "places"
 log = logging.getLogger(__name__)
 
 
@@ -88,8 +92,8 @@ class Joiner:
         self._api = api
         self._machines: dict[str, _Machine] = {}
         self._leaving: set[str] = set()
-        self._problem: str | None = None
-        self._failures: list[str] = []
+        self._troubles = Troubles()
+        self._looked_s = time.monotonic()
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -101,39 +105,48 @@ class Joiner:
         """Follow no more; the nodes that there are stay."""
         self._stopped.set()
 
-    def problem(self) -> str | None:
-        """Why an instance is no node though it should be: not followed now, or it did not boot or end; None: all well.
+    def problem(self, since_s: float | None = None) -> str | None:
+        """Why an instance is no node though it should be: not followed, no place, or it did not boot; None: all well.
 
-        What did not boot, or was not taken away, is told until the lab ends: whoever measured meanwhile must know.
+        Of now, or, for whoever measured meanwhile, of since_s (CLOCK_MONOTONIC) or later. What was not taken away holds
+        its place and maybe its Node object until the lab ends, and is told so long.
         """
-        return self._problem or "; ".join(self._failures) or None
+        return self._troubles.told(since_s)
 
     def tick(self) -> None:
         """Look once. Raises OSError and what `instances` raises."""
         present = {instance.id: instance for instance in self._instances()}
         for ended in [one for one in self._machines if one not in present]:
             self._end(self._machines.pop(ended))
-        for instance in present.values():
-            if instance.id not in self._machines:
-                self._begin(instance)
+        homeless = [one for one in present.values() if one.id not in self._machines and not self._begin(one)]
+        if homeless:
+            said = f"no place for {homeless[0].id}: the lab has {len(PLACE_IPS)} for machines"
+            self._troubles.begin(_PLACES, said)
+        else:
+            self._troubles.end(_PLACES)
 
     def _run(self) -> None:
         while not self._stopped.wait(EVERY_S):
             try:
-                self._problem = None
                 self.tick()
             except (OSError, http.client.HTTPException, ET.ParseError, LabError) as error:
-                self._problem = f"instances cannot be followed: {str(error) or type(error).__name__}"
+                if time.monotonic() - self._looked_s > BLIND_S:
+                    said = f"instances cannot be followed: {str(error) or type(error).__name__}"
+                    self._troubles.begin(_FOLLOWING, said)
+            else:
+                self._looked_s = time.monotonic()
+                self._troubles.end(_FOLLOWING)
 
-    def _begin(self, instance: Instance) -> None:
+    def _begin(self, instance: Instance) -> bool:
+        """False when there is no place for it."""
         place = next((name for name in PLACE_IPS if name not in self._nodes and name not in self._leaving), None)
         if place is None:
-            self._problem = f"no place for {instance.id}: the lab has {len(PLACE_IPS)} for machines"
-            return
+            return False
         machine = self._machines[instance.id] = _Machine(instance, place, time.monotonic())
         node = machine.node = self._nodes[place] = self._make(place, Identity(instance.zone, instance.id))
         machine.booting = threading.Thread(target=self._boot, args=(machine, node), name=f"boot-{place}", daemon=True)
         machine.booting.start()
+        return True
 
     def _boot(self, machine: _Machine, node: Node) -> None:
         try:
@@ -144,7 +157,7 @@ class Joiner:
                     return
         except Exception as error:  # noqa: BLE001 (a thread that dies says nothing, and the service would be blamed)
             if not machine.gone.is_set():
-                self._fail(machine, "did not boot", error)
+                self._fail(machine.instance.id, machine, "did not boot", error)
 
     def _end(self, machine: _Machine) -> None:
         machine.gone.set()
@@ -158,17 +171,18 @@ class Joiner:
         try:
             machine.node.retire()
             machine.booting.join()
+            self._troubles.end(machine.instance.id)  # nobody needs it any more, whether it booted or not
             machine.node.retire()  # what a boot under way had started in between
             self._nodes.pop(machine.place, None)
             while self._has_node(machine.place):
                 time.sleep(EVERY_S)
             self._leaving.discard(machine.place)
         except Exception as error:  # noqa: BLE001 (as above)
-            self._fail(machine, "was not taken away", error)
+            self._fail(machine.place, machine, "was not taken away", error)
 
-    def _fail(self, machine: _Machine, what: str, error: Exception) -> None:
+    def _fail(self, key: str, machine: _Machine, what: str, error: Exception) -> None:
         said = f"{machine.place} ({machine.instance.id}) {what}: {error}"
-        self._failures.append(said)
+        self._troubles.begin(key, said)
         log.error("%s", said, exc_info=error)
 
     def _has_node(self, name: str) -> bool:

@@ -159,9 +159,9 @@ class Autoscaling:
     def is_up(self) -> bool:
         return self._up is not None
 
-    def problem(self) -> str | None:
-        """Why instances would not become nodes now; None when they do, or when nothing scales yet."""
-        return self._joiner.problem() if self._up is not None and self._joiner is not None else None
+    def problem(self, since_s: float | None = None) -> str | None:
+        """Why instances would not become nodes, see Joiner.problem; None when they do, or when nothing scales yet."""
+        return self._joiner.problem(since_s) if self._up is not None and self._joiner is not None else None
 
     def _start_joiner(self, plan: AutoscalingPlan) -> None:
         images = tuple(worker.image_tar for worker in plan.workers)
