@@ -255,6 +255,7 @@ class FakeEventLoad:
 @dataclass
 class FakeJobs:
     worker: str = "statements"
+    planned: int = 9
     journal: Journal | None = None
     counts: Mapping[str, int] = field(default_factory=lambda: {"asked": 9, "produced": 9, "twice": 0, "lost": 0})
     asked: int = 0

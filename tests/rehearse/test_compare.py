@@ -7,15 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes.event_cases import unscaled
+from fakes.event_history import good_payday
+from fakes.payday import result
 from fakes.rehearsals import EventWorld, FakeLost, FakeView
 from fakes.rehearsed import Rehearse
 from rich.console import Console
 
 from shiftproof.model.verdict import Verdict
 from shiftproof.rehearse import compare as module
-from shiftproof.rehearse.compare import compare, table_of, ways
+from shiftproof.rehearse.compare import compare, table_of, variants_of, ways
+from shiftproof.rehearse.evidence import variant_of
 from shiftproof.rehearse.judging import judge_scaling
 from shiftproof.rehearse.request import EventRequest
+from shiftproof.rehearse.run import Done
 from shiftproof.rehearse.settings import settings_for
 from shiftproof.report.event_evidence import Variant
 from shiftproof.report.event_tables import variant_rows
@@ -44,8 +49,7 @@ def test_all_three_are_run_and_the_verdict_is_that_of_the_first(
     monkeypatch.setattr(module, "event_view_for", view)
     said = io.StringIO()
     request = EventRequest("short", infra_dir=infra, run_dir=tmp_path / "run", seed=1)
-    result = compare(request, Console(file=said, width=200))
-    assert result.verdict is Verdict.PASS
+    assert compare(request, Console(file=said, width=200)).verdict is Verdict.PASS
     assert [one.ends[0].verdict for one in views if one.ends[0] is not None] == [
         Verdict.PASS,
         Verdict.INCONCLUSIVE,
@@ -89,6 +93,17 @@ def test_a_run_that_met_another_load_or_none_is_marked(
     page = (tmp_path / "run" / "index.html").read_text()
     assert "not comparable" in page
     assert "1 of 2 load workers came" in page
+
+
+def test_all_are_paid_for_over_the_same_time(tmp_path: Path) -> None:
+    """The autoscaled one was watched until it was back; one of fixed pods, with nothing to take back, for less long."""
+    long, short = good_payday(looked_s=200).build(), unscaled(looked_s=20).build()
+    ends = {"autoscaled": long, "fixed": short}
+    same = variants_of({name: Done(result(Verdict.PASS, (), tmp_path), case) for name, case in ends.items()})
+    longer = replace(short, looked_until_ns=short.start_ns + long.looked_until_ns - long.start_ns)
+    assert same[1].cost == variant_of("fixed", longer).cost
+    assert (same[1].cost or 0) > (variant_of("fixed", short).cost or 0) > 0
+    assert same[0].cost == variant_of("autoscaled", long).cost
 
 
 def test_the_tables_mark_what_is_not_comparable() -> None:

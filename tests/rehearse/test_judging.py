@@ -10,8 +10,15 @@ from fakes.event_history import good_payday
 
 from shiftproof.judge.elasticity.case import Strike
 from shiftproof.judge.elasticity.claims.experiment import not_borne
+from shiftproof.judge.elasticity.claims.spot import REPLACED
 from shiftproof.model.verdict import Finding, Verdict
-from shiftproof.rehearse.judging import OF_PLANNED_DEMAND, as_figure, believed, judge_scaling
+from shiftproof.rehearse.judging import (
+    OF_PLANNED_DEMAND,
+    as_figure,
+    believed,
+    judge_scaling,
+    not_of_the_service,
+)
 
 SENT = Finding("load-delivered", "run", Verdict.PASS, "All of it.")
 SHORT = Finding("load-delivered", "run", Verdict.INCONCLUSIVE, "50% of the event's load is missing.")
@@ -39,6 +46,19 @@ def test_what_was_not_borne_stands_on_no_load() -> None:
     (found,) = not_borne([Strike("node-drain", 1, 2, service_problem="never whole again")])
     assert found.verdict is Verdict.FAIL
     assert believed([SHORT, found]) == [SHORT, found]
+
+
+@pytest.mark.parametrize("claim", OF_PLANNED_DEMAND)
+def test_capacity_that_the_lab_kept_away_is_laid_to_nobody(claim: str) -> None:
+    (found,) = not_of_the_service([_failed(claim)], "the lab: node-11 (i-1) did not boot")
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.reason.endswith("this is laid to nobody: the lab: node-11 (i-1) did not boot.")
+
+
+def test_what_the_lab_did_excuses_neither_lost_jobs_nor_where_pods_ran() -> None:
+    replaced = Finding("spot", "run", Verdict.FAIL, "Late.", {REPLACED: None})
+    found = not_of_the_service([_failed("spot"), replaced], "the lab: node-11 (i-1) did not boot")
+    assert [one.verdict for one in found] == [Verdict.FAIL, Verdict.INCONCLUSIVE]
 
 
 def test_fixed_capacity_is_asked_for_its_experiments_too() -> None:

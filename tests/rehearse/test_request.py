@@ -40,7 +40,8 @@ def changed(infra: Path) -> Change:
         (EventRequest("payda", infra_dir=ROOT / "infra"), r"no load event 'payda'"),
         (EventRequest("payday", service="cards", infra_dir=ROOT / "infra"), r"no service 'cards'"),
         (EventRequest("payday", target="mars", infra_dir=ROOT / "infra"), r"no target 'mars'"),
-        (EventRequest("payday", infra_dir=ROOT / "infra", fixed_pods=0), r"at least one pod"),
+        (EventRequest("payday", infra_dir=ROOT / "infra", fixed_pods=0), r"--fixed-pods 0: from 1 to 6"),
+        (EventRequest("payday", infra_dir=ROOT / "infra", fixed_pods=7), r"the most that payments may have"),
         (EventRequest("payday", infra_dir=ROOT / "infra", experiments=("flood",)), r"no experiment 'flood'"),
     ],
 )
@@ -156,7 +157,7 @@ def test_a_dry_run_says_what_would_be_done_and_touches_nothing(
         (["rehearse", "payday", "--dry-run", "--json", "-"], "--json"),
         (["rehearse", "payday", "--compare", "--fixed-pods", "2"], "--compare"),
         (["rehearse", "payday", "--pods", "2"], "No such option"),
-        (["rehearse", "payday", "--fixed-pods", "0"], "at least one pod"),
+        (["rehearse", "payday", "--fixed-pods", "0"], "from 1 to 6"),
     ],
 )
 def test_mistakes_exit_with_3_and_one_line(

@@ -14,7 +14,7 @@ from shiftproof.model.verdict import Verdict
 from shiftproof.ports import Weights
 from shiftproof.rehearse.parts import EventParts
 from shiftproof.rehearse.preflight import rules_lead
-from shiftproof.rehearse.rules import moved_rules
+from shiftproof.rehearse.sufficiency import moved_rules
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ the second.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from shiftproof.rehearse.evidence import evidence_of, variant_of
 from shiftproof.rehearse.judging import DELIVERED
 from shiftproof.rehearse.request import EventRequest
 from shiftproof.rehearse.run import Done, run_rehearsal
-from shiftproof.rehearse.settings import RehearsalSettings, settings_for
+from shiftproof.rehearse.settings import PAIRS_PER_S, RehearsalSettings, settings_for
 from shiftproof.report.event_evidence import Variant
 from shiftproof.report.event_page import write_event_page
 from shiftproof.report.event_view import event_view_for
@@ -32,7 +32,7 @@ HEADINGS = ("", "pods", "failed or late", "99th percentile", "cost of pods", "ma
 def ways(request: EventRequest, settings: RehearsalSettings) -> list[tuple[str, EventRequest]]:
     """What is run, and how it is called: each with a folder of its own."""
     most = min(settings.pods_needed, settings.scaling.most_pods)
-    base = settings.scaling.pods_for(settings.demand.rates_per_s[0])
+    base = settings.scaling.pods_for(settings.demand.rates_per_s[0] + PAIRS_PER_S)
     return [
         ("autoscaled", request),
         ("fixed for the peak", _fixed(request, most)),
@@ -50,19 +50,28 @@ def compare(request: EventRequest, console: Console) -> RunResult:
     for name, one in ways(request, settings_for(request)):
         done[name] = run_rehearsal(one, event_view_for(console))
     first = next(iter(done.values()))
-    variants = tuple(_variant(name, one) for name, one in done.items())
+    variants = variants_of(done)
     console.print(table_of(variants))
     if first.case is not None:
         write_event_page(first.result, evidence_of(first.case, variants))
     return first.result
 
 
-def _variant(name: str, done: Done) -> Variant:
+def variants_of(done: Mapping[str, Done]) -> tuple[Variant, ...]:
+    """The figures of each, all over the same time.
+
+    One that has nothing to take back is watched for less long; what it had last is what it goes on paying for.
+    """
+    looked_ns = [one.case.looked_until_ns - one.case.start_ns for one in done.values() if one.case is not None]
+    return tuple(_variant(name, one, max(looked_ns, default=0)) for name, one in done.items())
+
+
+def _variant(name: str, done: Done, looked_ns: int) -> Variant:
     """Its figures; without a case none at all."""
-    doubt = doubt_of(done)
-    if done.case is None:
+    doubt, case = doubt_of(done), done.case
+    if case is None:
         return Variant(name, pods="-", sent=0, bad=0, doubt=doubt)
-    return replace(variant_of(name, done.case), doubt=doubt)
+    return replace(variant_of(name, replace(case, looked_until_ns=case.start_ns + looked_ns)), doubt=doubt)
 
 
 def doubt_of(done: Done) -> str | None:

@@ -46,9 +46,9 @@ class Errands:
     def _report(self, jobs: Jobs) -> JobsReport:
         problem = self._not_asked.get(jobs.worker)
         if problem is not None:
-            return JobsReport(jobs.worker, problem=problem)
+            return JobsReport(jobs.worker, jobs.planned, problem=problem)
         try:
-            counts = jobs.check()
-            return JobsReport(jobs.worker, counts["asked"], counts["produced"], counts["twice"], counts["lost"])
+            said = jobs.check()
+            return JobsReport(jobs.worker, jobs.planned, said["asked"], said["produced"], said["twice"], said["lost"])
         except ShiftproofError as error:
-            return JobsReport(jobs.worker, problem=str(error))
+            return JobsReport(jobs.worker, jobs.planned, problem=str(error))

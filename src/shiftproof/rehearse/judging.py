@@ -8,6 +8,7 @@ from dataclasses import replace
 import shiftproof.judge.elasticity.claims  # noqa: F401 (importing them registers them)
 from shiftproof.judge.elasticity import EventCase
 from shiftproof.judge.elasticity.claims.experiment import NOT_BORNE
+from shiftproof.judge.elasticity.claims.spot import REPLACED
 from shiftproof.judge.elasticity.registry import judge_event
 from shiftproof.model.verdict import Finding, Verdict
 
@@ -50,6 +51,19 @@ def believed(findings: Sequence[Finding]) -> list[Finding]:
 
 def _is_of_plan(finding: Finding) -> bool:
     return finding.claim in OF_PLANNED_DEMAND and NOT_BORNE not in finding.data
+
+
+def not_of_the_service(findings: Sequence[Finding], problem: str) -> list[Finding]:
+    """The findings, less each FAIL that capacity which the lab itself kept away may have made. problem: how it did.
+
+    Even what was never whole again may have waited for a machine. Where pods ran, and lost jobs, stay the service's.
+    """
+    why = f"The lab itself kept capacity away, so this is laid to nobody: {problem}."
+    return [as_figure(found, why) if _is_of_capacity(found) else found for found in findings]
+
+
+def _is_of_capacity(finding: Finding) -> bool:
+    return finding.claim in OF_PLANNED_DEMAND or REPLACED in finding.data
 
 
 def as_figure(finding: Finding, why: str = "") -> Finding:

@@ -7,7 +7,7 @@ from importlib import import_module
 from rich.console import Console
 
 from shiftproof.lab.control import LabControl
-from shiftproof.lab.enter import in_lab
+from shiftproof.lab.enter import in_lab, require_lab
 from shiftproof.model.target import Target
 from shiftproof.safety.lock import exclusive
 
@@ -24,18 +24,19 @@ def make_ready(target: Target, console: Console, what: str) -> None:
     """
     if target.kind != "lab" or in_lab():
         return
+    require_lab()  # before minutes of building
     lab = import_module(OF_THE_LAB)
     with exclusive(what):
         lab.build_tools(console)
         lab.bring_up(target, console)
 
 
-def lab_problem(target: Target) -> str | None:
-    """Why the lab itself, and not the service, kept capacity away: an instance that it could not make a node of.
+def lab_problem(target: Target, since_s: float) -> str | None:
+    """Why the lab itself, and not the service, kept capacity away since then: an instance that it made no node of.
 
-    None for other targets. Raises LabError when the lab does not answer.
+    since_s: of time.monotonic. None for other targets. Raises LabError when the lab does not answer.
     """
     if target.kind != "lab":
         return None
-    problem = LabControl().status()["autoscaling"]["problem"]
+    problem = LabControl().autoscaling_problem(since_s)
     return None if problem is None else f"the lab: {problem}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shiftproof.judge.elasticity.case import EventCase
+from shiftproof.model.history import Source
 from shiftproof.model.verdict import Finding
 from shiftproof.ports import (
     AccessLog,
@@ -29,7 +30,8 @@ Judge = Callable[[EventCase], Sequence[Finding]]
 class EventParts:
     """Everything that a rehearsal touches. cluster_pct: where customers are, who stay there.
 
-    ours: why our own set-up, and not the service, kept capacity away; None when it did not.
+    ours: why our own set-up, and not the service, kept capacity away at that time of the run's clock or later; None
+    when it did not. heard: sources that must have been.
     """
 
     router: Router
@@ -45,4 +47,5 @@ class EventParts:
     jobs: Sequence[Jobs]
     judge: Judge
     cluster_pct: int = 0
-    ours: Callable[[], str | None] = lambda: None
+    ours: Callable[[int], str | None] = lambda _: None
+    heard: Sequence[Source] = (Source.KUBERNETES,)

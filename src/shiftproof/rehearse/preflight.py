@@ -26,7 +26,8 @@ def can_send(settings: RehearsalSettings, parts: EventParts) -> Finding:
     peak = settings.demand.peak_per_s
     if able < peak + PAIRS_PER_S:
         raise UserError(
-            f"this machine can send about {able:.0f}/s; {settings.event.name} needs {peak:.0f}/s",
+            f"this machine can send about {able:.0f}/s; {settings.event.name} needs {peak:.0f}/s and"
+            f" {PAIRS_PER_S:g} pairs/s beside it",
             hint=f"{_smaller(settings, able)}send from more machines (infra/load)",
         )
     return _passed("load", f"about {able:.0f}/s can be sent, {peak:.0f}/s are needed")

@@ -47,8 +47,9 @@ def check_request(request: EventRequest) -> None:
             f"{chosen.name} declares no peak, and the rates of an event are shares of it",
             hint=f"set load.peak_per_s of {chosen.name} in {request.infra_dir}/platform.yaml",
         )
-    if request.fixed_pods is not None and request.fixed_pods < 1:
-        raise UserError(f"--fixed-pods {request.fixed_pods}: at least one pod has to serve")
+    if request.fixed_pods is not None and not 1 <= request.fixed_pods <= chosen.scaling.most_pods:
+        most = chosen.scaling.most_pods
+        raise UserError(f"--fixed-pods {request.fixed_pods}: from 1 to {most}, the most that {chosen.name} may have")
     named = [*request.experiments, *(name for worker in platform.workers for name in worker.experiments)]
     if named:
         from shiftproof.adapters.chaostoolkit import read_experiment

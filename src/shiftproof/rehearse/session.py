@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 
-from shiftproof.errors import MeasureError, ServiceFault, ShiftproofError
+from shiftproof.errors import MeasureError, ServiceFault
 from shiftproof.gate.clock import RunClock
 from shiftproof.gate.notes import Notes
 from shiftproof.gate.planting import Planting
@@ -20,18 +20,19 @@ from shiftproof.ports import SupplyState, WorkloadState
 from shiftproof.rehearse import preflight
 from shiftproof.rehearse.errands import Errands
 from shiftproof.rehearse.interruptions import interruptions
+from shiftproof.rehearse.judging import not_of_the_service
 from shiftproof.rehearse.parts import EventParts
-from shiftproof.rehearse.rules import moved_rules
 from shiftproof.rehearse.settings import RehearsalSettings, highest_plateau
 from shiftproof.rehearse.showing import Showing
 from shiftproof.rehearse.strikes import Strikes
+from shiftproof.rehearse.sufficiency import insufficient, moved_rules, other_images
 from shiftproof.rehearse.underway import EventUnderway
 from shiftproof.rehearse.verdict import conclude
 from shiftproof.rehearse.waiting import Base, Waited, wait_for_base, wait_until_back
 from shiftproof.report.event_live import EventHeader, EventView
 from shiftproof.safety.journal import Journal
 
-SUFFICIENCY, EVENT, RUN = "sufficiency", "event", "run"
+EVENT = "event"
 BASE_WITHIN_S = 240.0
 LEAD_S = 1.0  # between the order to begin and the first request
 ASK_AFTER_S = 3.0  # of the event: workers need machines of their own, which take a minute to come
@@ -54,6 +55,7 @@ class RehearsalSession:
         self._findings: list[Finding] = []
         self._underway: EventUnderway | None = None
         self._base: Base | None = None
+        self._since_ns: int | None = None
         self._start_ns: int | None = None
         self._end_ns: int | None = None
         self._looked_until_ns: int | None = None
@@ -114,6 +116,7 @@ class RehearsalSession:
         settings = self.settings
         self._view.stage("base")
         self._workload = self._parts.cluster.workload()
+        self._since_ns = self._clock.now_ns()
         self._underway = underway = EventUnderway(settings, self._parts, self._clock, self._notes, self._showing.show)
         self._clock.watch(underway.collector.checkpoint)
         with underway.phase("base"):
@@ -163,28 +166,34 @@ class RehearsalSession:
             hint = {"hint": error.hint} if error.hint else {}
             self._findings.append(Finding(preflight.CLAIM, at, Verdict.FAIL, str(error), hint))
         else:
-            self._findings.append(Finding(SUFFICIENCY, at, Verdict.INCONCLUSIVE, str(error)))
+            self._findings.append(insufficient(str(error), at))
 
     def finish(self, of_defect: Callable[[], list[Finding]]) -> tuple[RunResult, EventCase | None]:
         """Stop the load, judge, conclude. of_defect: asked then. Call it inside the `with`; writes no file."""
         self._view.stage("judge")
         self._clock.watch(None)
         case = self._whole_case()
-        if case is not None and self._looked_until_ns is not None:
-            self._findings += self._parts.judge(case)
-        elif case is not None:
-            reason = "the event was not rehearsed to its end, so no claim about scaling was judged"
-            self._findings.append(Finding(SUFFICIENCY, RUN, Verdict.INCONCLUSIVE, reason))
-            self._findings += not_borne(self._strikes.struck)
-        self._findings += self._unproven()
+        self._findings += self._judged(case)
+        if self._workload is not None:
+            self._findings += other_images(self._parts, self._workload)
         if self._underway is not None:
             self._findings += moved_rules(self._parts)
-            problem = self._parts.ours()
-            if problem is not None:
-                self._findings.append(Finding(SUFFICIENCY, RUN, Verdict.INCONCLUSIVE, problem))
         self._findings += of_defect()
         result = conclude(self.settings, self._parts.cluster_pct, self._began, self._findings, case, self._workload)
         return result, case
+
+    def _judged(self, case: EventCase | None) -> list[Finding]:
+        """The claims; of an event that was not rehearsed to its end only what the service did not bear."""
+        if case is not None and self._looked_until_ns is not None:
+            found = list(self._parts.judge(case))
+        else:
+            found = not_borne(self._strikes.struck)
+        if case is not None and self._looked_until_ns is None:
+            found.append(insufficient("the event was not rehearsed to its end, so no claim about scaling was judged"))
+        problem = self._parts.ours(self._since_ns) if self._since_ns is not None else None
+        if problem is None:
+            return found
+        return [*not_of_the_service(found, problem), insufficient(problem)]
 
     def _whole_case(self) -> EventCase | None:
         """None, with a finding, when what was recorded cannot be believed."""
@@ -229,23 +238,8 @@ class RehearsalSession:
                 "fixed_pods": settings.fixed_pods,
             },
             namespace=settings.service.namespace,
+            watchers=self._parts.heard,
         )
-
-    def _unproven(self) -> list[Finding]:
-        """What ran must be what is named."""
-        found: list[Finding] = []
-        before = self._workload
-        if before is None:
-            return found
-        try:
-            now = self._parts.cluster.workload()
-        except ShiftproofError as error:
-            reason = f"which images ran is not known: {error}"
-            return [*found, Finding(SUFFICIENCY, RUN, Verdict.INCONCLUSIVE, reason)]
-        if set(now.image_ids) != set(before.image_ids):
-            reason = "somebody else deployed meanwhile: the images are not those that the rehearsal began with"
-            found.append(Finding(SUFFICIENCY, RUN, Verdict.INCONCLUSIVE, reason))
-        return found
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

@@ -42,8 +42,8 @@ class RehearsalSettings(RunSettings):
 
     @property
     def pods_needed(self) -> int:
-        """At the event's highest rate."""
-        return self.scaling.pods_for(self.demand.peak_per_s)
+        """At the event's highest rate, with the control's pairs, whose treatment comes to the same pods."""
+        return self.scaling.pods_for(self.demand.peak_per_s + PAIRS_PER_S)
 
     @property
     def base_pods(self) -> int:

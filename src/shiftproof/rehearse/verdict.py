@@ -20,6 +20,7 @@ from shiftproof.ports import WorkloadState
 from shiftproof.rehearse.judging import as_figure
 from shiftproof.rehearse.preflight import CLAIM as PREFLIGHT
 from shiftproof.rehearse.settings import RehearsalSettings
+from shiftproof.rehearse.sufficiency import insufficient
 from shiftproof.rehearse.underway import of_event
 
 FIXED = "fixed capacity: for comparison, it proves nothing about scaling"
@@ -36,11 +37,11 @@ def conclude(
     """Merge all findings. Without a request that was judged the best there is is INCONCLUSIVE."""
     found = [with_place(finding, settings.service, settings.infra_dir) for finding in findings]
     if case is None and merge(finding.verdict for finding in found) is not Verdict.FAIL:
-        found.append(Finding("sufficiency", "run", Verdict.INCONCLUSIVE, "nothing was measured"))
+        found.append(insufficient("nothing was measured"))
     if settings.fixed_pods is not None:
         # What preflight found has nothing to do with how many pods there are.
         found = [one if one.claim == PREFLIGHT else as_figure(one) for one in found]
-        found.append(Finding("sufficiency", "run", Verdict.INCONCLUSIVE, FIXED))
+        found.append(insufficient(FIXED))
     return RunResult(
         verdict=merge(finding.verdict for finding in found),
         service=settings.service.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from shiftproof.adapters import ec2, elbv2, kubernetes
 from shiftproof.adapters.locust import LocustLoad, plan_for
@@ -11,6 +10,7 @@ from shiftproof.adapters.locust.event import LocustEventLoad
 from shiftproof.errors import RefusedError
 from shiftproof.gate.clock import RunClock
 from shiftproof.gate.wiring import access_log_of, faults_of
+from shiftproof.model.history import Source
 from shiftproof.ports import EventPlan, LoadPlan, Watcher
 from shiftproof.rehearse.judging import judge_scaling
 from shiftproof.rehearse.lab_ready import lab_problem
@@ -19,7 +19,8 @@ from shiftproof.rehearse.settings import PAIRS_PER_S, RehearsalSettings
 from shiftproof.safety.journal import Journal
 
 SPARE_S = 600.0  # the loads end themselves this long after the event and its return, whatever became of us
-WAITS_S = 2.0  # requests that may be in flight at once, as seconds of the highest rate: what only waits is not lost
+PILE_UP = 2.0
+"""Times what a pause until the time-out piles up may be in flight at once: what only waits is not lost."""
 
 
 def connect(settings: RehearsalSettings, journal: Journal, clock: RunClock, anchor_ns: int) -> EventParts:
@@ -53,14 +54,16 @@ def connect(settings: RehearsalSettings, journal: Journal, clock: RunClock, anch
         jobs=[kubernetes.WorkerJobs(client, target, worker, journal, clock.sleep) for worker in platform.workers],
         judge=judge_scaling,
         cluster_pct=router.weights("customers").cluster_pct,
-        ours=partial(lab_problem, target),
+        # Of EC2 there is nothing to hear where no machine comes or goes.
+        heard=(Source.KUBERNETES, Source.LOAD_BALANCER),
+        ours=lambda since_ns: lab_problem(target, (since_ns - anchor_ns) / 1e9),
     )
 
 
 def event_plan(settings: RehearsalSettings, pairs: LoadPlan) -> EventPlan:
     """The event's load: the operations and accounts of the pairs, at rates of its own."""
     demand, workers = settings.demand, settings.target.events.workers
-    at_once = max(pairs.in_flight_per_side, int(WAITS_S * demand.peak_per_s * pairs.timeout_s / workers) + 1)
+    at_once = max(pairs.in_flight_per_side, int(PILE_UP * demand.peak_per_s * pairs.timeout_s / workers) + 1)
     load = replace(pairs, rate_per_s=demand.peak_per_s, in_flight_per_side=at_once, seed=settings.seed + 2)
     points = tuple(zip(demand.times_s, demand.rates_per_s, strict=True))
     return EventPlan(load, points, str(settings.profile.resolve()), workers)
