@@ -111,7 +111,7 @@ def test_a_zone_is_lost_whole(fake_and_scene: tuple[FakeKubernetes, Scene], lab:
     fake, scene = fake_and_scene
     in_zone(fake, {"node-1": "a", "node-2": "a", "node-3": "b"})
     scene = Scene(
-        scene.target.model_copy(update={"max_nodes_hurt": 2}),
+        scene.target.model_copy(update={"max_zone_nodes_hurt": 2}),
         *(getattr(scene, name) for name in ("service", "api", "journal", "random", "faults_allowed", "run_id")),
     )
     report = lose_one_zone(scene, lab, 90)
@@ -124,7 +124,7 @@ def test_a_zone_is_lost_whole(fake_and_scene: tuple[FakeKubernetes, Scene], lab:
 @pytest.mark.parametrize(
     ("zones", "said"),
     [
-        ({"node-1": "a", "node-2": "a", "node-3": "b"}, "allows 1 node to be hurt at once, and a has 2"),
+        ({"node-1": "a", "node-2": "a", "node-3": "b"}, "allows a zone of 1 node to be lost, and a has 2"),
         ({"node-1": "", "node-2": ""}, "says which zone"),
         ({"node-1": "a", "node-2": "a"}, "all nodes are in a"),
     ],
@@ -254,6 +254,7 @@ def test_a_node_that_joined_late_is_the_proof(fake_and_scene: tuple[FakeKubernet
     def launch() -> None:
         joins(fake, "node-8", "i-old")
         joins(fake, "node-9", "i-new")
+        fake.put(f"{PODS}/new", pod("new", node="node-9"))
 
     lab.on_change = launch
     report = slow_one(scene, lab, cast("Machines", machines), 0.2, 5)
@@ -267,9 +268,23 @@ def test_one_that_joined_in_no_time_shows_that_nothing_was_slow(
     fake_and_scene: tuple[FakeKubernetes, Scene], lab: FakeLab
 ) -> None:
     fake, scene = fake_and_scene
-    lab.on_change = lambda: joins(fake, "node-9", "i-new")
+
+    def launch() -> None:
+        joins(fake, "node-9", "i-new")
+        fake.put(f"{PODS}/new", pod("new", node="node-9"))
+
+    lab.on_change = launch
     with pytest.raises(FaultError, match="although a boot was to take 120 s"):
         slow_one(scene, lab, cast("Machines", FakeMachines(i_new=0)), 120, 5)
+
+
+def test_a_node_that_only_others_use_was_not_late_for_the_service(
+    fake_and_scene: tuple[FakeKubernetes, Scene], lab: FakeLab
+) -> None:
+    fake, scene = fake_and_scene
+    lab.on_change = lambda: joins(fake, "node-9", "i-new")
+    with pytest.raises(FaultError, match="no pod of payments came to node-9 within"):
+        slow_one(scene, lab, cast("Machines", FakeMachines(i_new=0)), 120, 0.3)
 
 
 def test_where_no_machine_is_launched_nothing_is_proven(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from shiftproof.model.scaling import Scaling, Signal
+from shiftproof.model.scaling import Scaling, Signal, Worker
 
 SIGNAL = Signal(kind="requests-per-second", per_pod=30, reason="as it rises")
 
@@ -28,3 +28,24 @@ def test_what_an_autoscaler_is_content_with_is_enough(rate: float, pods: int) ->
 def test_bounds_that_leave_nothing_to_scale_are_refused() -> None:
     with pytest.raises(ValidationError, match="must be above least_pods"):
         Scaling(signal=SIGNAL, requests_per_pod=30, least_pods=3, most_pods=3)
+
+
+def worker(*ask: str) -> Worker:
+    return Worker(
+        name="statements",
+        namespace="statements",
+        deployment="statements",
+        manifests="services/statements",
+        queue="statements",
+        scaling=Signal(kind="queue-depth", per_pod=5, reason="what waits is the work itself"),
+        most_pods=4,
+        jobs=650,
+        ask=ask,
+        check=("check",),
+    )
+
+
+def test_a_worker_is_asked_for_as_many_jobs_as_are_counted() -> None:
+    assert worker("ask", "{jobs}", "test-").asks == ("ask", "650", "test-")
+    with pytest.raises(ValidationError, match=r"ask needs \{jobs\}"):
+        worker("ask", "640", "test-")

@@ -18,7 +18,7 @@ def lose_zone(for_s: float = 40) -> Report:
 
     Undone by shiftproof.chaos.nodes.restore_node, as a single node is. Ends when none of the service's pods there
     answers any more. Raises FaultError when one still does, when no node is left elsewhere, or when every such zone has
-    more nodes than the target allows to be hurt at once (`max_nodes_hurt`): a zone is lost whole, or not at all.
+    more nodes than the target allows it to have (`max_zone_nodes_hurt`): a zone is lost whole, or not at all.
     """
     return lose_one_zone(scene(), LabControl(), for_s)
 
@@ -51,13 +51,13 @@ def pick_zone(at: Scene) -> tuple[str, Sequence[str]]:
 
 
 def _small_enough(at: Scene, zones: Mapping[str, Sequence[str]]) -> tuple[str, Sequence[str]]:
-    most = at.target.max_nodes_hurt
+    most = at.target.max_zone_nodes_hurt or at.target.max_nodes_hurt
     few = sorted(zone for zone, names in zones.items() if len(names) <= most)
     if not few:
         said = ", ".join(f"{zone} has {len(names)}" for zone, names in sorted(zones.items()))
         raise FaultError(
-            f"{at.target.name} allows {most} node{'s' if most > 1 else ''} to be hurt at once, and {said}",
-            hint=f"raise max_nodes_hurt in infra/targets/{at.target.name}.yaml",
+            f"{at.target.name} allows a zone of {most} node{'s' if most > 1 else ''} to be lost, and {said}",
+            hint=f"raise max_zone_nodes_hurt in infra/targets/{at.target.name}.yaml",
         )
     zone = str(at.random.choice(few))
     return zone, zones[zone]

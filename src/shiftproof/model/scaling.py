@@ -72,12 +72,15 @@ class Scaling(Strict):
         return max(self.least_pods, math.ceil(rate_per_s / self.enough_per_pod - 1e-9))
 
 
+_JOBS = "{jobs}"
+
+
 class Worker(Strict):
     """Non-critical work without a load balancer: pods that take jobs from a queue, on Spot nodes alone.
 
-    queue: name of the SQS queue. ask: in its image, asks for jobs of our traffic. cleanup: in its image, removes them
-    and what they produced. check: in its image, prints one JSON object {"asked", "produced", "twice", "lost"}: what
-    became of them.
+    queue: name of the SQS queue. jobs: how many of our traffic a rehearsal asks for. ask: in its image, asks for as
+    many as stand in it for {jobs}. cleanup: in its image, removes them and what they produced. check: in its image,
+    prints one JSON object {"asked", "produced", "twice", "lost"}: what became of them.
     """
 
     name: Name
@@ -88,7 +91,19 @@ class Worker(Strict):
     scaling: Signal
     least_pods: NonNegativeInt = 0
     most_pods: PositiveInt
+    jobs: PositiveInt
     ask: tuple[str, ...] = Field(min_length=1)
     experiments: tuple[Name, ...] = Field(default=(), description="done while an event's load is highest")
     cleanup: tuple[str, ...] = ()
     check: tuple[str, ...] = Field(min_length=1)
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """The command, with the number in it."""
+        return tuple(word.replace(_JOBS, str(self.jobs)) for word in self.ask)
+
+    @model_validator(mode="after")
+    def _says_how_many(self) -> Self:
+        if not any(_JOBS in word for word in self.ask):
+            raise ValueError(f"ask needs {_JOBS}, for the number that the jobs are counted against in the end")
+        return self

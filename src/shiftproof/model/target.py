@@ -43,6 +43,9 @@ class Target(Strict):
     )
     faults_allowed: bool = False
     max_nodes_hurt: PositiveInt = 1
+    max_zone_nodes_hurt: PositiveInt | None = Field(
+        default=None, description="nodes that a zone may have which is lost as a whole; None: as max_nodes_hurt"
+    )
     events: Events = Events()
 
     @model_validator(mode="after")

@@ -76,6 +76,11 @@ class Jobs(Protocol):
     @property
     def worker(self) -> str: ...
 
+    @property
+    def planned(self) -> int:
+        """How many are asked for."""
+        ...
+
     def promise_removal(self) -> None:
         """Into the undo journal, before the first is asked."""
         ...

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from shiftproof.adapters.kubernetes import jobs
 from shiftproof.adapters.kubernetes.api import Api
 from shiftproof.adapters.kubernetes.commands import Command, CommandFailed, job_of, run_command
 from shiftproof.adapters.kubernetes.jobs import counts
-from shiftproof.errors import MeasureError
+from shiftproof.errors import FaultError, MeasureError, UndoError
+from shiftproof.gate.config import find_target, read_platform
 
+INFRA = Path(__file__).parents[3] / "infra"
 DEPLOYMENT: dict[str, Any] = {
     "spec": {
         "template": {
@@ -93,6 +97,29 @@ def test_a_job_that_an_earlier_run_left_goes_first() -> None:
     api.job = {}
     run_command(cast("Api", api), ASK, _never)
     assert api.calls == ["delete", "post", "delete"]
+
+
+class NoJournal:
+    def record(self, **_: Any) -> None:
+        raise AssertionError("nothing is promised here")
+
+
+def test_a_job_that_does_not_go_away_is_no_end_of_the_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps the worker's jobs from being counted, and nothing else from being judged."""
+
+    def stuck(api: Api, command: Command, *_: Any, **__: Any) -> str:
+        asked.append(command.words)
+        raise UndoError("the Job shiftproof-ask does not go away")
+
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(jobs, "run_command", stuck)
+    (worker,) = read_platform(INFRA).workers
+    mine = jobs.WorkerJobs(cast("Any", None), find_target(INFRA, "lab"), worker, cast("Any", NoJournal()), _never)
+    with pytest.raises(FaultError, match="does not go away"):
+        mine.ask()
+    with pytest.raises(MeasureError, match="does not go away"):
+        mine.check()
+    assert str(mine.planned) in asked[0], "as many as are counted against in the end"
 
 
 def test_counts_are_the_last_whole_object() -> None:

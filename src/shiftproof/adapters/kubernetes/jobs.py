@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shiftproof.adapters.kubernetes.api import Api, KubernetesError
 from shiftproof.adapters.kubernetes.commands import Command, run_command
-from shiftproof.errors import FaultError, MeasureError
+from shiftproof.errors import FaultError, MeasureError, UndoError
 from shiftproof.model.scaling import Worker
 from shiftproof.model.target import Target
 from shiftproof.ports import UndoLog
@@ -36,20 +36,24 @@ class WorkerJobs:
     def worker(self) -> str:
         return self._of.name
 
+    @property
+    def planned(self) -> int:
+        return self._of.jobs
+
     def promise_removal(self) -> None:
         payload = {"target": self._target.name, "worker": self._of.name}
         self._journal.record(kind="jobs", subject=f"worker/{self._of.name}", undo=payload, lease_s=0)
 
     def ask(self) -> None:
         try:
-            run_command(self._api, self._command(self._of.ask, ASK), self._sleep)
-        except (MeasureError, KubernetesError) as error:
+            run_command(self._api, self._command(self._of.asks, ASK), self._sleep)
+        except (MeasureError, KubernetesError, UndoError) as error:
             raise FaultError(f"no jobs were asked of {self._of.name}: {error}") from error
 
     def check(self) -> Mapping[str, int]:
         try:
             said = run_command(self._api, self._command(self._of.check, CHECK), self._sleep, read=True)
-        except KubernetesError as error:
+        except (KubernetesError, UndoError) as error:
             raise MeasureError(f"the check of {self._of.name} could not be run: {error}") from error
         return counts(said, self._of.name)
 
