@@ -46,6 +46,7 @@ def slow_one(at: Scene, lab: LabControl, machines: Machines, boot_s: float, for_
     if former_s >= boot_s:
         raise FaultError(f"machines take {former_s:g} s to boot as it is, so {boot_s:g} s are no fault")
     late: dict[str, _Joined] = {}
+    used: list[_Joined] = []
 
     def carries() -> bool:
         """A machine that was launched before keeps its own boot up to now; it shows nothing, and is passed over."""
@@ -57,11 +58,12 @@ def slow_one(at: Scene, lab: LabControl, machines: Machines, boot_s: float, for_
             launched_s = machines.one(machine).launched_s
             if launched_s + TRUNCATED_S >= began_s:
                 late[name] = _Joined(name, machine, round(time.time() - launched_s, 1))
-        return bool(late.keys() & _nodes_of(at))
+        used[:] = [late[name] for name in late.keys() & _nodes_of(at)]
+        return bool(used)
 
     if not wait_for(carries, for_s):
         raise FaultError(_nothing_shown(at, sorted(late), for_s))
-    first = min((late[name] for name in late.keys() & _nodes_of(at)), key=lambda one: one.after_s)
+    first = min(used, key=lambda one: one.after_s)
     if first.after_s < boot_s:
         raise FaultError(
             f"{first.node} joined {first.after_s:g} s after its launch, although a boot was to take {boot_s:g} s"

@@ -77,8 +77,23 @@ def test_a_control_that_fails_as_well_is_a_cause_that_is_shared() -> None:
 
 
 def test_what_fails_before_it_as_well_is_not_laid_to_it() -> None:
-    found = _judged(good_payday().spell(Side.EXTRA_CLUSTER, 0, 300, share=0.003), _drain())
+    event = _lost(80, 80.02).spell(Side.EXTRA_CLUSTER, 110, 110.008)
+    found = _judged(event, _drain())
     assert (found.verdict, "it cost fewer than 0." in found.reason) == (Verdict.PASS, True), found.reason
+    assert found.data["failed"] == 1
+
+
+def test_a_service_that_fails_all_the_time_passes_nothing() -> None:
+    """Not more than before, and far more than is acceptable: neither its doing nor none of it."""
+    found = _judged(good_payday().spell(Side.EXTRA_CLUSTER, 0, 300, share=0.003), _drain())
+    assert (found.verdict, "nobody knows what it cost" in found.reason) == (Verdict.INCONCLUSIVE, True), found.reason
+
+
+def test_a_rise_that_failed_does_not_hide_what_a_drain_costs() -> None:
+    """Five in a hundred failed until it struck, three while it lasted: fewer, and still none that may be."""
+    event = good_payday().spell(Side.EXTRA_CLUSTER, 40, 90, share=0.08).spell(Side.EXTRA_CLUSTER, 100, 140, share=0.03)
+    found = _judged(event, _drain())
+    assert (found.verdict, "nobody knows what it cost" in found.reason) == (Verdict.INCONCLUSIVE, True), found.reason
 
 
 @pytest.mark.parametrize("strike", [_drain(), _crash()])
@@ -98,7 +113,7 @@ def test_a_control_that_fails_now_and_then_is_noise_of_both() -> None:
     event = _lost(110, 110.03).spell(Side.LEGACY, 110, 110.15)
     found = _judged(event, _drain())
     assert found.data["control_failed"] in (1, 2)
-    assert (found.verdict, "by the control" in found.reason) == (Verdict.INCONCLUSIVE, True), found.reason
+    assert (found.verdict, "of the old side" in found.reason) == (Verdict.INCONCLUSIVE, True), found.reason
 
 
 def test_a_control_that_fails_twice_does_not_excuse_a_hundred() -> None:
@@ -117,7 +132,7 @@ def test_noise_before_it_excuses_no_more_than_it_can_hide() -> None:
 
 
 def test_noise_does_not_make_a_pass_of_what_outlasts_the_load() -> None:
-    event = good_payday().spell(Side.EXTRA_CLUSTER, 0, 300, share=0.003)
+    event = _lost(80, 80.02).spell(Side.EXTRA_CLUSTER, 290, 290.01)
     found = _judged(event, _drain(began_ns=_at(280), ended_ns=_at(330)))
     assert (found.verdict, "ended before it did" in found.reason) == (Verdict.INCONCLUSIVE, True), found.reason
 

@@ -74,6 +74,8 @@ def test_where_nobody_knows(event: EventBuilder, words: str) -> None:
         (JobsReport("statements", 120, 120, 121, 1, 0), Verdict.FAIL, "0 lost and 1 done twice of 120 jobs"),
         (JobsReport("statements", 120, 120, 118), Verdict.INCONCLUSIVE, "2 jobs had not been done when we looked"),
         (JobsReport("statements", 130, 120, 120), Verdict.INCONCLUSIVE, "of 120 jobs, but 130 were to be asked for"),
+        (JobsReport("statements", 110, 120, 120), Verdict.INCONCLUSIVE, "only 110 were to be asked for"),
+        (JobsReport("statements", 110, 120, 119, 0, 1), Verdict.INCONCLUSIVE, "of an earlier run"),
         (JobsReport("statements", 120), Verdict.INCONCLUSIVE, "was asked for no job"),
         (JobsReport("statements", problem="its check broke"), Verdict.INCONCLUSIVE, "its check broke"),
     ],

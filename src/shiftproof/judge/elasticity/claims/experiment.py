@@ -95,20 +95,11 @@ def _judged(case: EventCase, strike: Strike, toll: Toll) -> tuple[Verdict, str]:
 
 
 def _graceful(case: EventCase, strike: Strike, toll: Toll) -> tuple[Verdict, str]:
-    """FAIL once more failed than the objective calls acceptable, and than failed beside it and before it, beyond doubt.
-
-    Not to be told from noise is no PASS: that excludes that it cost a share of MOST_UNSEEN beyond what failed before.
-    """
+    """PASS says how much it can have cost all the same, beyond what failed before: a share below MOST_UNSEEN."""
     mine, said = toll.during, f"{_lost(toll)} while it lasted"
-    beyond = [beyond_noise(mine.failed, mine.n, other.failed, other.n) for other in (toll.before, toll.control)]
-    if mine.failed and all(beyond):
-        if least_rate(mine.n, mine.failed, case.confidence) > case.objectives.availability.acceptable:
-            return Verdict.FAIL, f"{said}; graceful work may lose none"
-        return Verdict.INCONCLUSIVE, f"{said}: too few to tell from chance"
-    if mine.failed and beyond[0]:
-        said = f"{said}, none of it told from noise by the control, of which {_of(toll.control)}"
-        return Verdict.INCONCLUSIVE, f"{said}; before it {_of(toll.before)}"
     if mine.failed:
+        for verdict, why in _losses(case, toll):
+            return verdict, f"{said}{why}"
         said = f"{said}, and before it {_of(toll.before)}"
     if strike.ended_ns > case.end_ns:
         return Verdict.INCONCLUSIVE, f"{said}, but the event's load ended before it did"
@@ -116,6 +107,27 @@ def _graceful(case: EventCase, strike: Strike, toll: Toll) -> tuple[Verdict, str
     if most > MOST_UNSEEN:
         return Verdict.INCONCLUSIVE, f"{said}, which excludes no more than {percent(most)}"
     return Verdict.PASS, f"{said} (at {case.confidence:.0%} confidence it cost fewer than {percent(most)})"
+
+
+def _losses(case: EventCase, toll: Toll) -> Iterator[tuple[Verdict, str]]:
+    """Why no PASS can be. FAIL: more failed than is acceptable, and than failed beside it and before it, beyond doubt.
+
+    Not to be told from noise excuses no more than the few that are acceptable, and those before it alone: the control's
+    requests are too few for that.
+    """
+    mine = toll.during
+    beyond_before, beyond_control = (
+        beyond_noise(mine.failed, mine.n, other.failed, other.n) for other in (toll.before, toll.control)
+    )
+    too_many = least_rate(mine.n, mine.failed, case.confidence) > case.objectives.availability.acceptable
+    if beyond_before and beyond_control and too_many:
+        yield Verdict.FAIL, "; graceful work may lose none"
+    elif beyond_before and beyond_control:
+        yield Verdict.INCONCLUSIVE, ": too few to tell from chance"
+    elif beyond_before:
+        yield Verdict.INCONCLUSIVE, f", but of the old side {_of(toll.control)}, too: nobody knows what it cost"
+    elif too_many:
+        yield Verdict.INCONCLUSIVE, f", but before it {_of(toll.before)}, too: nobody knows what it cost"
 
 
 def _most_lost(case: EventCase, toll: Toll) -> float:
@@ -129,7 +141,7 @@ def _most_lost(case: EventCase, toll: Toll) -> float:
     if not mine.failed:
         return ruled_out_rate(mine.n, 0, case.confidence)
     each = 1 - (1 - case.confidence) / 2
-    return ruled_out_rate(mine.n, mine.failed, each) - least_rate(before.n, before.failed, each)
+    return max(0.0, ruled_out_rate(mine.n, mine.failed, each) - least_rate(before.n, before.failed, each))
 
 
 def _crash(toll: Toll, budget: Budget | None) -> tuple[Verdict, str]:

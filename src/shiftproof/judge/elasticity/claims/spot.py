@@ -90,19 +90,25 @@ def _jobs(case: EventCase, jobs: JobsReport) -> Finding:
     if not jobs.asked:
         reason = f"{jobs.worker} was asked for no job, so none could be lost."
         return Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason, data)
-    if jobs.lost or jobs.twice:
+    if jobs.asked <= jobs.planned and (jobs.lost or jobs.twice):
         data |= {"hint": _JOBS_HINT}
         culprit = _culprit(case)
         if culprit is not None:
             data |= {"culprit": culprit}
         return Finding(_NAME, "run", Verdict.FAIL, f"{said}.", data)
-    if jobs.asked != jobs.planned:
-        reason = f"{said}, but {jobs.planned:,} were to be asked for: it does not know of all, or of others as well."
-        return Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason, data)
-    if jobs.produced < jobs.asked:
-        reason = f"{said}, but {count(jobs.asked - jobs.produced, 'job')} had not been done when we looked."
-        return Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason, data)
+    for doubt in _uncounted(jobs):
+        return Finding(_NAME, "run", Verdict.INCONCLUSIVE, f"{said}, but {doubt}.", data)
     return Finding(_NAME, "run", Verdict.PASS, f"{said}.", data)
+
+
+def _uncounted(jobs: JobsReport) -> Iterator[str]:
+    """Why the counts are not those of what was asked for."""
+    if jobs.asked > jobs.planned:
+        yield f"only {jobs.planned:,} were to be asked for: some are of somebody else, or of an earlier run"
+    if jobs.asked < jobs.planned:
+        yield f"{jobs.planned:,} were to be asked for: it does not know of all"
+    if jobs.produced < jobs.asked:
+        yield f"{count(jobs.asked - jobs.produced, 'job')} had not been done when we looked"
 
 
 def _culprit(case: EventCase) -> str | None:
