@@ -109,7 +109,7 @@ def test_parts_of_machines_that_come_and_go_are_no_problem_of_the_lab() -> None:
     sick = {**status, "parts": [part("node-1", "dead")], "autoscaling": {"up": True, "problem": "i-1 did not boot"}}
     assert lab_problems(sick) == [
         "the lab's node-1/kubelet is dead: no reason given",
-        "the lab's autoscaling: i-1 did not boot (`shiftproof lab down` ends it)",
+        "the lab's autoscaling: i-1 did not boot (if it stays: `shiftproof lab down`)",
     ]
 
 

@@ -10,8 +10,10 @@ from typing import cast
 import pytest
 
 from shiftproof.errors import LabError
+from shiftproof.lab.autoscaling import joiner
 from shiftproof.lab.autoscaling.instances import Instance
 from shiftproof.lab.autoscaling.joiner import BootDelay, Joiner
+from shiftproof.lab.autoscaling.troubles import Troubles
 from shiftproof.lab.kube import ApiError, KubeApi
 from shiftproof.lab.network import PLACE_IPS
 from shiftproof.lab.node import Node
@@ -61,11 +63,20 @@ class Scene:
         self.slow.set()
         self.api = FakeApi()
         self.boot = BootDelay(boot_s)
+        self.unmade: list[Exception] = []
         self.joiner = Joiner(
-            self.nodes, lambda: self.instances, self._make, self._join, cast("KubeApi", self.api), self.boot
+            self.nodes,
+            lambda: self.instances,
+            self._make,
+            self._join,
+            cast("KubeApi", self.api),
+            self.boot,
+            Troubles(borne_s=0.0),
         )
 
     def _make(self, place: str, identity: Identity) -> Node:
+        if self.unmade:
+            raise self.unmade.pop()
         self.made.append(FakeNode(place, identity, self.slow))
         return cast("Node", self.made[-1])
 
@@ -184,6 +195,47 @@ def test_what_did_not_boot_is_told_until_it_is_gone_and_to_whoever_measured_mean
     soon(lambda: not scene.nodes, "it is gone")
     assert scene.joiner.problem() is None
     assert scene.joiner.problem(before_s) == told
+
+
+def test_a_node_that_cannot_be_made_is_told_and_tried_again() -> None:
+    scene = Scene()
+    before_s = time.monotonic()
+    scene.unmade = [LabError("no bridge"), TimeoutError()]
+    scene.instances = [ONE]
+    scene.joiner.tick()
+    assert scene.joiner.problem() == "node-11 (i-1) could not be made: TimeoutError"
+    scene.joiner.tick()
+    assert scene.joiner.problem() == "node-11 (i-1) could not be made: no bridge"
+    scene.joiner.tick()
+    soon(lambda: scene.joined == ["node-11"], "it joins all the same")
+    assert scene.joiner.problem() is None
+    assert "could not be made" in str(scene.joiner.problem(before_s))
+
+
+def test_one_that_was_never_made_is_no_trouble_once_it_is_gone() -> None:
+    scene = Scene()
+    scene.unmade = [LabError("no bridge")]
+    scene.instances = [ONE]
+    scene.joiner.tick()
+    scene.instances = []
+    scene.joiner.tick()
+    assert (scene.joiner.problem(), scene.nodes) == (None, {})
+
+
+def test_instances_that_cannot_be_followed_are_told_until_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+    monkeypatch.setattr(joiner, "EVERY_S", 0.01)
+    scene.joiner.start()
+    answer = scene.joiner._instances
+
+    def refuse() -> list[Instance]:
+        raise ConnectionRefusedError("refused")
+
+    monkeypatch.setattr(scene.joiner, "_instances", refuse)
+    soon(lambda: scene.joiner.problem() == "instances cannot be followed: refused", "it is told")
+    monkeypatch.setattr(scene.joiner, "_instances", answer)
+    soon(lambda: scene.joiner.problem() is None, "it is over")
+    scene.joiner.stop()
 
 
 def test_a_changed_delay_ends_by_itself() -> None:

@@ -43,7 +43,7 @@ def lab_problems(status: Mapping[str, Any]) -> list[str]:
         if part["state"] != "ready" and part["where"] not in PLACE_IPS
     ]
     stuck = status["autoscaling"]["problem"]
-    return found if stuck is None else [*found, f"the lab's autoscaling: {stuck} (`shiftproof lab down` ends it)"]
+    return found if stuck is None else [*found, f"the lab's autoscaling: {stuck} (if it stays: `shiftproof lab down`)"]
 
 
 def database_facts(service: Service, control: LabControl | None = None) -> dict[str, str]:

@@ -25,8 +25,6 @@ from shiftproof.lab.node import Node
 from shiftproof.lab.node_config import Identity
 
 EVERY_S = 0.5
-BLIND_S = 5.0
-"""For so long instances may go unfollowed: a boot is some seconds later then, and no claim of a minute turns by it."""
 _FOLLOWING, _PLACES = "following", "places"
 log = logging.getLogger(__name__)
 
@@ -62,9 +60,9 @@ class _Machine:
 
     instance: Instance
     place: str
+    node: Node
     seen_s: float
     gone: threading.Event = field(default_factory=threading.Event)
-    node: Node | None = None
     booting: threading.Thread | None = None
 
 
@@ -72,7 +70,7 @@ class Joiner:
     """Follows the instances on a thread of its own. nodes: the lab's, to which new ones are added.
 
     make: a Node by place and identity, its network made. join: start its kubelet, and wait until it is Ready. api: to
-    take Node objects away.
+    take Node objects away. troubles: where what goes wrong is told.
     """
 
     def __init__(
@@ -83,6 +81,7 @@ class Joiner:
         join: Callable[[Node], None],
         api: KubeApi,
         boot: BootDelay,
+        troubles: Troubles | None = None,
     ) -> None:
         self.boot = boot
         self._nodes = nodes
@@ -92,8 +91,8 @@ class Joiner:
         self._api = api
         self._machines: dict[str, _Machine] = {}
         self._leaving: set[str] = set()
-        self._troubles = Troubles()
-        self._looked_s = time.monotonic()
+        self._unmade: set[str] = set()
+        self._troubles = troubles or Troubles()
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -118,6 +117,9 @@ class Joiner:
         present = {instance.id: instance for instance in self._instances()}
         for ended in [one for one in self._machines if one not in present]:
             self._end(self._machines.pop(ended))
+        for ended in self._unmade - present.keys():
+            self._unmade.discard(ended)
+            self._troubles.end(ended)
         homeless = [one for one in present.values() if one.id not in self._machines and not self._begin(one)]
         if homeless:
             said = f"no place for {homeless[0].id}: the lab has {len(PLACE_IPS)} for machines"
@@ -130,11 +132,8 @@ class Joiner:
             try:
                 self.tick()
             except (OSError, http.client.HTTPException, ET.ParseError, LabError) as error:
-                if time.monotonic() - self._looked_s > BLIND_S:
-                    said = f"instances cannot be followed: {str(error) or type(error).__name__}"
-                    self._troubles.begin(_FOLLOWING, said)
+                self._troubles.begin(_FOLLOWING, f"instances cannot be followed: {str(error) or type(error).__name__}")
             else:
-                self._looked_s = time.monotonic()
                 self._troubles.end(_FOLLOWING)
 
     def _begin(self, instance: Instance) -> bool:
@@ -142,22 +141,29 @@ class Joiner:
         place = next((name for name in PLACE_IPS if name not in self._nodes and name not in self._leaving), None)
         if place is None:
             return False
-        machine = self._machines[instance.id] = _Machine(instance, place, time.monotonic())
-        node = machine.node = self._nodes[place] = self._make(place, Identity(instance.zone, instance.id))
-        machine.booting = threading.Thread(target=self._boot, args=(machine, node), name=f"boot-{place}", daemon=True)
+        try:
+            node = self._nodes[place] = self._make(place, Identity(instance.zone, instance.id))
+        except (OSError, http.client.HTTPException, ET.ParseError, LabError) as error:
+            self._unmade.add(instance.id)  # tried again at the next look
+            self._fail(instance.id, f"{place} ({instance.id}) could not be made", error)
+            return True
+        self._unmade.discard(instance.id)
+        self._troubles.end(instance.id)
+        machine = self._machines[instance.id] = _Machine(instance, place, node, time.monotonic())
+        machine.booting = threading.Thread(target=self._boot, args=(machine,), name=f"boot-{place}", daemon=True)
         machine.booting.start()
         return True
 
-    def _boot(self, machine: _Machine, node: Node) -> None:
+    def _boot(self, machine: _Machine) -> None:
         try:
-            node.start_containers()
+            machine.node.start_containers()
             while not machine.gone.wait(0.1):
                 if time.monotonic() - machine.seen_s >= self.boot.get():
-                    self._join(node)
+                    self._join(machine.node)
                     return
         except Exception as error:  # noqa: BLE001 (a thread that dies says nothing, and the service would be blamed)
             if not machine.gone.is_set():
-                self._fail(machine.instance.id, machine, "did not boot", error)
+                self._fail(machine.instance.id, f"{machine.place} ({machine.instance.id}) did not boot", error)
 
     def _end(self, machine: _Machine) -> None:
         machine.gone.set()
@@ -166,8 +172,7 @@ class Joiner:
 
     def _retire(self, machine: _Machine) -> None:
         """Its place is free again once nothing of it is left, its Node object above all."""
-        assert machine.node is not None
-        assert machine.booting is not None
+        assert machine.booting is not None, "begun with it"
         try:
             machine.node.retire()
             machine.booting.join()
@@ -178,10 +183,10 @@ class Joiner:
                 time.sleep(EVERY_S)
             self._leaving.discard(machine.place)
         except Exception as error:  # noqa: BLE001 (as above)
-            self._fail(machine.place, machine, "was not taken away", error)
+            self._fail(machine.place, f"{machine.place} ({machine.instance.id}) was not taken away", error)
 
-    def _fail(self, key: str, machine: _Machine, what: str, error: Exception) -> None:
-        said = f"{machine.place} ({machine.instance.id}) {what}: {error}"
+    def _fail(self, key: str, what: str, error: Exception) -> None:
+        said = f"{what}: {str(error) or type(error).__name__}"
         self._troubles.begin(key, said)
         log.error("%s", said, exc_info=error)
 

@@ -168,6 +168,7 @@ class Autoscaling:
 
         def make(place: str, identity: Identity) -> Node:
             instances.restore_groups(identity.instance)
+            namespaces.remove(place)  # of a try that ended half way
             namespaces.connect(place)
             return Node(place, self._lab.plan, identity, images)
 
