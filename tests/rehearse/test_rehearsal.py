@@ -63,25 +63,6 @@ def test_the_scaling_claims_fail_pods_that_never_come(rehearse: Rehearse, world:
     assert failed >= {"time-to-capacity", "shortfall"}, reasons(done)
 
 
-def test_capacity_that_the_lab_kept_away_is_laid_to_nobody(
-    rehearse: Rehearse, world: EventWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.judge, world.elastic.stuck = judge_scaling, 2
-    asked_ns: list[int] = []
-    ordinary = world.parts
-
-    def ours(since_ns: int) -> str:
-        asked_ns.append(since_ns)
-        return "the lab: node-11 (i-1) did not boot"
-
-    monkeypatch.setattr(world, "parts", lambda demand: replace(ordinary(demand), ours=ours))
-    done = rehearse()
-    assert done.result.verdict is Verdict.INCONCLUSIVE, reasons(done)
-    assert "sufficiency run INCONCLUSIVE: the lab: node-11 (i-1) did not boot" in reasons(done)
-    (case,) = world.judged
-    assert asked_ns[0] <= case.history.phases[0].start_ns, "from when the base was waited for"
-
-
 def test_pods_that_never_come_fail(rehearse: Rehearse, world: EventWorld) -> None:
     world.elastic.stuck = 2
     done = rehearse()

@@ -21,6 +21,8 @@ from shiftproof.rehearse.judging import DELIVERED
 from shiftproof.rehearse.request import EventRequest
 from shiftproof.rehearse.run import Done, run_rehearsal
 from shiftproof.rehearse.settings import PAIRS_PER_S, RehearsalSettings, settings_for
+from shiftproof.rehearse.sufficiency import CLAIM as SUFFICIENCY
+from shiftproof.rehearse.verdict import FIXED
 from shiftproof.report.event_evidence import Variant
 from shiftproof.report.event_page import write_event_page
 from shiftproof.report.event_view import event_view_for
@@ -32,7 +34,7 @@ HEADINGS = ("", "pods", "failed or late", "99th percentile", "cost of pods", "ma
 def ways(request: EventRequest, settings: RehearsalSettings) -> list[tuple[str, EventRequest]]:
     """What is run, and how it is called: each with a folder of its own."""
     most = min(settings.pods_needed, settings.scaling.most_pods)
-    base = settings.scaling.pods_for(settings.demand.rates_per_s[0] + PAIRS_PER_S)
+    base = min(settings.scaling.pods_for(settings.demand.rates_per_s[0] + PAIRS_PER_S), settings.scaling.most_pods)
     return [
         ("autoscaled", request),
         ("fixed for the peak", _fixed(request, most)),
@@ -79,6 +81,7 @@ def doubt_of(done: Done) -> str | None:
     findings = done.result.findings
     delivered = [finding for finding in findings if finding.claim == DELIVERED]
     short = [finding for finding in delivered if finding.verdict is not Verdict.PASS]
+    short += [finding for finding in findings if finding.claim == SUFFICIENCY and finding.reason != FIXED]
     if done.case is not None and delivered:
         return short[0].reason if short else None
     bad = [finding.reason for finding in findings if finding.verdict is not Verdict.PASS]

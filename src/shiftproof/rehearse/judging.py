@@ -11,6 +11,7 @@ from shiftproof.judge.elasticity.claims.experiment import NOT_BORNE
 from shiftproof.judge.elasticity.claims.spot import REPLACED
 from shiftproof.judge.elasticity.registry import judge_event
 from shiftproof.model.verdict import Finding, Verdict
+from shiftproof.rehearse.preflight import CLAIM as PREFLIGHT
 
 DELIVERED = "load-delivered"
 OF_FIXED_CAPACITY = (DELIVERED, "shortfall", "cost")
@@ -58,12 +59,17 @@ def not_of_the_service(findings: Sequence[Finding], problem: str) -> list[Findin
 
     Even what was never whole again may have waited for a machine. Where pods ran, and lost jobs, stay the service's.
     """
-    why = f"The lab itself kept capacity away, so this is laid to nobody: {problem}."
+    why = f"The lab itself may have kept capacity away, so this is laid to nobody: {problem}."
     return [as_figure(found, why) if _is_of_capacity(found) else found for found in findings]
 
 
 def _is_of_capacity(finding: Finding) -> bool:
-    return finding.claim in OF_PLANNED_DEMAND or REPLACED in finding.data
+    return finding.claim in OF_PLANNED_DEMAND or REPLACED in finding.data or is_of_base(finding)
+
+
+def is_of_base(finding: Finding) -> bool:
+    """Of preflight's findings the one on pods that were not there before the event."""
+    return finding.claim == PREFLIGHT and finding.phase == "base"
 
 
 def as_figure(finding: Finding, why: str = "") -> Finding:

@@ -30,7 +30,7 @@ def can_send(settings: RehearsalSettings, parts: EventParts) -> Finding:
             f" {PAIRS_PER_S:g} pairs/s beside it",
             hint=f"{_smaller(settings, able)}send from more machines (infra/load)",
         )
-    return _passed("load", f"about {able:.0f}/s can be sent, {peak:.0f}/s are needed")
+    return _passed("load", f"about {able:.0f}/s can be sent, {peak + PAIRS_PER_S:.0f}/s are needed")
 
 
 def scales(settings: RehearsalSettings, parts: EventParts, clock: Clock) -> Finding:

@@ -17,7 +17,7 @@ from shiftproof.model.rehearsed import Rehearsed
 from shiftproof.model.result import CustomerCount, PairCount, PhaseRow, RunResult
 from shiftproof.model.verdict import Finding, Verdict, merge
 from shiftproof.ports import WorkloadState
-from shiftproof.rehearse.judging import as_figure
+from shiftproof.rehearse.judging import as_figure, is_of_base
 from shiftproof.rehearse.preflight import CLAIM as PREFLIGHT
 from shiftproof.rehearse.settings import RehearsalSettings
 from shiftproof.rehearse.sufficiency import insufficient
@@ -39,8 +39,8 @@ def conclude(
     if case is None and merge(finding.verdict for finding in found) is not Verdict.FAIL:
         found.append(insufficient("nothing was measured"))
     if settings.fixed_pods is not None:
-        # What preflight found has nothing to do with how many pods there are.
-        found = [one if one.claim == PREFLIGHT else as_figure(one) for one in found]
+        # What else preflight found has nothing to do with how many pods there are.
+        found = [one if one.claim == PREFLIGHT and not is_of_base(one) else as_figure(one) for one in found]
         found.append(insufficient(FIXED))
     return RunResult(
         verdict=merge(finding.verdict for finding in found),
