@@ -29,6 +29,7 @@ WAITS = {
     "session.ASK_AFTER_S": 0.3,
     "session.RETURN_SPARE_S": 0.5,
     "session.BASE_WITHIN_S": 2.0,
+    "preflight.BASE_WITHIN_S": 2.0,
     "preflight.READS_WITHIN_S": 1.0,
     "preflight.POLL_S": 0.1,
     "collecting.TICK_S": 0.03,

@@ -66,6 +66,12 @@ def test_where_the_base_needs_machines_they_may_stay() -> None:
     assert clock.slept_s == STILL_S
 
 
+def test_a_machine_that_the_base_had_may_go() -> None:
+    elastic, clock = _scripted(lambda t_s: BASE)
+    began_ns = clock.now_ns()
+    assert wait_until_back(elastic, clock, Base(2, 2, {}), began_ns + 300 * S).at_ns == began_ns
+
+
 def test_pods_that_never_go_are_named() -> None:
     elastic, clock = _scripted(lambda t_s: replace(MACHINE, pods=3))
     waited = wait_for_base(elastic, clock, 2, {}, 60)

@@ -28,7 +28,11 @@ from shiftproof.report.event_page import write_event_page
 from shiftproof.report.event_view import event_view_for
 from shiftproof.report.words import attributed_of, clean, milliseconds, percent
 
-HEADINGS = ("", "pods", "failed or late", "99th percentile", "cost of pods", "machine-min", "pods missing", "pods idle")
+HEADINGS = ("", "pods", "bad", "p99", "cost", "machines", "short", "idle")
+CAPTION = (
+    "bad: failed or late; cost: of pods; machines: on demand;\n"
+    "short, idle: time with fewer or more pods ready than the load needed"
+)
 
 
 def ways(request: EventRequest, settings: RehearsalSettings) -> list[tuple[str, EventRequest]]:
@@ -89,10 +93,10 @@ def doubt_of(done: Done) -> str | None:
 
 
 def table_of(variants: Sequence[Variant]) -> Table:
-    """One line a run."""
-    table = Table(box=None, pad_edge=False)
+    """One line a run. It fits into 80 columns, unless one is not comparable."""
+    table = Table(box=None, pad_edge=False, caption=CAPTION, caption_justify="left")
     for heading in HEADINGS:
-        table.add_column(heading, justify="left" if not heading else "right")
+        table.add_column(heading, justify="left" if not heading else "right", min_width=18 if not heading else None)
     for one in variants:
         table.add_row(
             one.name if one.doubt is None else f"{one.name} (not comparable: {clean(one.doubt)})",
@@ -100,9 +104,9 @@ def table_of(variants: Sequence[Variant]) -> Table:
             attributed_of(one.bad, one.sent) if one.sent else "-",
             "-" if one.p99_ms is None else milliseconds(one.p99_ms),
             "-" if one.cost is None else f"{one.cost:.4f}",
-            "-" if one.machine_s is None else f"{one.machine_s / 60:.1f}",
-            "-" if one.under_share is None else f"{percent(one.under_share)} of the time",
-            "-" if one.over_share is None else f"{percent(one.over_share)} of the time",
+            "-" if one.machine_s is None else f"{one.machine_s / 60:.1f} min",
+            "-" if one.under_share is None else percent(one.under_share),
+            "-" if one.over_share is None else percent(one.over_share),
         )
     return table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from shiftproof.errors import ServiceFault, UserError
 from shiftproof.gate.preflight import one_writer, rules_pinned
@@ -11,6 +12,7 @@ from shiftproof.model.verdict import Finding, Verdict
 from shiftproof.ports import AutoscalerState, Clock
 from shiftproof.rehearse.parts import EventParts
 from shiftproof.rehearse.settings import PAIRS_PER_S, RehearsalSettings
+from shiftproof.rehearse.waiting import BASE_WITHIN_S, wait_for_base
 
 CLAIM = "preflight"
 READS_WITHIN_S = 90.0  # a metric of a few requests needs a minute to be there at all
@@ -75,6 +77,19 @@ def most_suffices(settings: RehearsalSettings) -> Finding:
     needed, most = settings.pods_needed, settings.scaling.most_pods
     said = f"the event asks for {needed} pods at its highest rate, and there may be {most}"
     return _passed("pods", said)
+
+
+def fix_pods(settings: RehearsalSettings, parts: EventParts, clock: Clock, pods: int) -> Iterator[str]:
+    """Take autoscaling away, from its base on; yields what is to be said.
+
+    A machine that an earlier run brought, and a pod that is on it, would go half way.
+    """
+    least = settings.scaling.least_pods
+    waited = wait_for_base(parts.elastic, clock, least, settings.worker_base, BASE_WITHIN_S)
+    if waited.missing is not None:
+        yield f"when autoscaling was taken away, the base was not reached: {waited.missing}"
+    parts.elastic.fix(pods)
+    yield f"autoscaling is off: {pods} pods"
 
 
 def rules_lead(parts: EventParts) -> Finding:

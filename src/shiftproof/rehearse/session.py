@@ -28,12 +28,11 @@ from shiftproof.rehearse.strikes import Strikes
 from shiftproof.rehearse.sufficiency import insufficient, moved_rules, other_images
 from shiftproof.rehearse.underway import EventUnderway
 from shiftproof.rehearse.verdict import conclude
-from shiftproof.rehearse.waiting import Base, Waited, wait_for_base, wait_until_back
+from shiftproof.rehearse.waiting import BASE_WITHIN_S, Base, Waited, wait_for_base, wait_until_back
 from shiftproof.report.event_live import EventHeader, EventView
 from shiftproof.safety.journal import Journal
 
 EVENT = "event"
-BASE_WITHIN_S = 240.0
 LEAD_S = 1.0  # between the order to begin and the first request
 ASK_AFTER_S = 3.0  # of the event: workers need machines of their own, which take a minute to come
 RETURN_SPARE_S = 15.0  # looked on beyond the limit: a return that misses it by a moment shows by how much
@@ -106,8 +105,8 @@ class RehearsalSession:
         self._findings.append(preflight.scales(settings, parts, self._clock))
         self._findings.append(preflight.most_suffices(settings))
         if settings.fixed_pods is not None:
-            parts.elastic.fix(settings.fixed_pods)
-            self._view.note(f"autoscaling is off: {settings.fixed_pods} pods")
+            for note in preflight.fix_pods(settings, parts, self._clock, settings.fixed_pods):
+                self._view.note(note)
 
     def rehearse(self, planting: Planting | None) -> None:
         """Base, event and return. Raises MeasureError when the event could not be measured to its end.
@@ -264,10 +263,14 @@ class RehearsalSession:
     def _wait_for_base(self) -> Base:
         """Raises ServiceFault when fewer pods than the least are ready; more than that is for a claim to judge."""
         settings = self.settings
-        workers = {worker.name: worker.least_pods for worker in settings.platform.workers}
         fixed = settings.fixed_pods is not None  # pods for the peak need machines for it
         waited = wait_for_base(
-            self._parts.elastic, self._clock, settings.base_pods, workers, BASE_WITHIN_S, may_have_machines=fixed
+            self._parts.elastic,
+            self._clock,
+            settings.base_pods,
+            settings.worker_base,
+            BASE_WITHIN_S,
+            may_have_machines=fixed,
         )
         state = waited.last
         assert state is not None
@@ -275,7 +278,7 @@ class RehearsalSession:
             self._refuse_base(waited, state)
         # Not what happens to be there: a machine that stayed is none of the base, and is to be seen as that.
         nodes = state.nodes if fixed else state.nodes - state.machines
-        return Base(settings.base_pods, len(nodes), workers)
+        return Base(settings.base_pods, len(nodes), settings.worker_base)
 
     def _refuse_base(self, waited: Waited, state: SupplyState) -> None:
         if state.ready < self.settings.base_pods:

@@ -46,6 +46,11 @@ class RehearsalSettings(RunSettings):
         return self.scaling.pods_for(self.demand.peak_per_s + PAIRS_PER_S)
 
     @property
+    def worker_base(self) -> dict[str, int]:
+        """Pods of each worker while nothing is asked of it, by name."""
+        return {worker.name: worker.least_pods for worker in self.platform.workers}
+
+    @property
     def base_pods(self) -> int:
         """That the service has while nothing is asked of it."""
         return self.fixed_pods if self.fixed_pods is not None else self.scaling.least_pods

@@ -9,6 +9,7 @@ from shiftproof.errors import SetupError
 from shiftproof.ports import Clock, Elastic, SupplyState
 
 POLL_S = 1.0
+BASE_WITHIN_S = 240.0
 STILL_S = 8.0  # as long without a change of nodes: what is on its way shows within that
 MACHINES_WITHIN_S = 180.0  # once all else is there; what stays for longer is for a claim to judge
 BACK_FOR_S = 20.0  # all is back once it stays so: what goes can come again
@@ -28,7 +29,7 @@ class Base:
         said = []
         if (state.wanted, state.ready, state.pods) != (self.pods,) * 3:
             said.append(f"{state.wanted} pods wanted, {state.ready} ready, {state.pods} there, not {self.pods}")
-        if len(state.nodes) != self.nodes or state.unready:
+        if len(state.nodes) > self.nodes or state.unready:  # one that is gone for good was no part of the base
             said.append(f"{len(state.nodes)} nodes ready and {len(state.unready)} not, of {self.nodes}")
         for name, pods in self.workers.items():
             if state.workers.get(name, 0) > pods:
