@@ -111,25 +111,33 @@ def test_an_autoscaler_with_a_cap_of_its_own() -> None:
 
 def test_no_node_came() -> None:
     found = failed(no_nodes())
-    assert "4 pods waited 248 s for a node, and no machine was started: no node came" in found.reason
+    assert "4 pods waited 141 s for a node, and no machine was started: no node came" in found.reason
     assert "FailedScheduling: 0/1 nodes are available" in found.data["culprit"]
     assert found.data["stuck"] == "node"
 
 
 def test_what_others_complain_of_is_no_culprit() -> None:
     event = no_nodes().at(
-        299, "event.warning", "pod/statements-5c9d8b7f6-xxxxb", reason="FailedScheduling", message="not ours"
+        150, "event.warning", "pod/statements-5c9d8b7f6-xxxxb", reason="FailedScheduling", message="not ours"
     )
     assert "not ours" not in failed(event).data["culprit"]
     other = unknown_metric().at(
-        299, "event.warning", "horizontalpodautoscaler/statements", reason="FailedGetResourceMetric", message="not ours"
+        150, "event.warning", "horizontalpodautoscaler/statements", reason="FailedGetResourceMetric", message="not ours"
     )
     assert "not ours" not in failed(other).data["culprit"]
 
 
+def test_what_was_taken_back_once_the_load_fell_does_not_hide_why_it_never_came() -> None:
+    event = no_nodes().node("new-1", launched_s=60, ready_s=None).wants(215, 2).goes(215, 4)
+    found = failed(event)
+    assert "machine i-new-1 was started" in found.reason
+    assert "and never joined" in found.reason
+    assert found.data["why"] == "not-joined"
+
+
 def test_a_machine_that_never_joined() -> None:
     found = failed(no_nodes().node("new-1", launched_s=60, ready_s=None))
-    assert "machine i-new-1 was started 240 s before and never joined" in found.reason
+    assert "machine i-new-1 was started 133 s before and never joined" in found.reason
     assert found.data["stuck"] == "boot"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from shiftproof.judge.elasticity.case import EventCase
 from shiftproof.judge.elasticity.claims.common import S, at_s, since_start, supply_of
-from shiftproof.judge.elasticity.need import Crossing, Rise, asks_to_scale, rises, rises_to_its_end
+from shiftproof.judge.elasticity.need import Crossing, Rise, asks_to_scale, pods_needed, rises, rises_to_its_end
 from shiftproof.judge.elasticity.registry import event_claim
 from shiftproof.judge.elasticity.stuck import why_stuck
 from shiftproof.judge.elasticity.supply import Supply
@@ -80,7 +80,7 @@ def _reached(case: EventCase, one: TimeToCapacity) -> bool:
 
 
 def _never(case: EventCase, supply: Supply, one: TimeToCapacity, data: dict[str, Any]) -> Finding:
-    stuck = why_stuck(case, supply, one.crossed_ns, one.needed, case.end_ns)
+    stuck = why_stuck(case, supply, one.crossed_ns, one.needed, _asked_until(case, one))
     reason = (
         f"the load asked for {one.needed} pods {at_s(case, one.crossed_ns)}, and they were not ready before the event"
         f" was over: {stuck.sentence}."
@@ -89,6 +89,13 @@ def _never(case: EventCase, supply: Supply, one: TimeToCapacity, data: dict[str,
     if stuck.culprit is not None:
         data["culprit"] = stuck.culprit
     return Finding(_NAME, "run", Verdict.FAIL, reason, data)
+
+
+def _asked_until(case: EventCase, one: TimeToCapacity) -> int:
+    """When the load ceased to ask for so many: what is taken back from then on hides why they did not come."""
+    needed = pods_needed(case)
+    fewer = needed.at_ns[(needed.at_ns > one.crossed_ns) & (needed.values < one.needed)]
+    return min(int(fewer[0]), case.end_ns) if len(fewer) else case.end_ns
 
 
 def _timely(case: EventCase, supply: Supply, times: Sequence[TimeToCapacity], data: dict[str, Any]) -> Finding:
