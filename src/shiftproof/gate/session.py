@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
 
-from shiftproof.errors import ServiceFault, ShiftproofError
+from shiftproof.errors import ServiceFault
 from shiftproof.gate.clock import RunClock
 from shiftproof.gate.drills import ChaosDrills, ClusterDrills, RouterDrills
 from shiftproof.gate.identity import run_info
@@ -22,8 +22,8 @@ from shiftproof.gate.planting import Planting
 from shiftproof.gate.preflight import CHECKS, Preflight, run_check, weights_undo
 from shiftproof.gate.rehearsal import ClaimFailed, Rehearsal
 from shiftproof.gate.rows import phase_row, preflight_row
-from shiftproof.gate.selfcheck import rules_moved
 from shiftproof.gate.settings import GateSettings
+from shiftproof.gate.sufficiency import moved_rules, what_ran
 from shiftproof.gate.traffic import TrafficShare
 from shiftproof.gate.underway import Underway
 from shiftproof.gate.verdict import conclude
@@ -172,8 +172,10 @@ class GateSession:
             self._underway.close()
             case = self._case(self._underway.history())
             findings += judge_all(case)
-        workload, changed = self._proven()
-        findings += changed + self._moved()
+        workload, changed = what_ran(self._parts.cluster, self._began_with, "gate")
+        findings += changed
+        if self._underway is not None:
+            findings += moved_rules(self._parts.router, self.from_pct)
         findings += self._planting.findings() if self._planting is not None else []
         failed = any(finding.verdict is Verdict.FAIL for finding in findings)
         findings += self._unchecked(failed_early=failed) + self.integrity.closing_findings(failed_early=failed)
@@ -208,23 +210,6 @@ class GateSession:
             name = self.settings.service.name
             payload = {"target": self.settings.target.name, "service": name}
             self._journal.record(kind="synthetic", subject=f"service/{name}", undo=payload, lease_s=0)
-
-    def _proven(self) -> tuple[WorkloadState | None, list[Finding]]:
-        """What ran, to be named in the verdict; INCONCLUSIVE when that is not known or did not stay the same."""
-        try:
-            now = self._parts.cluster.workload()
-        except ShiftproofError as error:
-            reason = f"which images ran is not known: {error}"
-            return None, [Finding("sufficiency", "run", Verdict.INCONCLUSIVE, reason)]
-        if self._began_with is not None and set(now.image_ids) != set(self._began_with.image_ids):
-            reason = "somebody else deployed while the gate ran: the images are not those that it began with"
-            return now, [Finding("sufficiency", "run", Verdict.INCONCLUSIVE, reason)]
-        return now, []
-
-    def _moved(self) -> list[Finding]:
-        """What somebody else did to the rules while we rehearsed on them."""
-        problem = rules_moved(self._parts.router, self.from_pct) if self._underway is not None else None
-        return [Finding("sufficiency", "run", Verdict.INCONCLUSIVE, problem)] if problem else []
 
     def _unchecked(self, *, failed_early: bool) -> list[Finding]:
         """Preflight checks that were not made."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from shiftproof.gate.preflight import CLAIM as PREFLIGHT
 from shiftproof.gate.rows import all_rows, preflight_row
 from shiftproof.gate.settings import GateSettings
+from shiftproof.gate.sufficiency import insufficient
 from shiftproof.gate.where import with_place
 from shiftproof.judge import Case, outages_of
 from shiftproof.model.result import CustomerCount, PairCount, RunInfo, RunResult
@@ -25,9 +26,7 @@ def conclude(
     """Merge all findings. Without a single judged request the best there is is INCONCLUSIVE."""
     all_findings = [with_place(finding, settings.service, settings.infra_dir) for finding in findings]
     if case is None and merge(f.verdict for f in all_findings) is not Verdict.FAIL:
-        all_findings.append(
-            Finding("sufficiency", "run", Verdict.INCONCLUSIVE, "no load was sent, nothing was measured")
-        )
+        all_findings.append(insufficient("no load was sent, nothing was measured"))
     verdict = merge(finding.verdict for finding in all_findings)
     checks = [finding for finding in all_findings if finding.claim == PREFLIGHT]
     customers = case.history.customers if case is not None else None

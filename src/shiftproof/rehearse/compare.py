@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from shiftproof.gate.identity import new_run_id
+from shiftproof.gate.sufficiency import CLAIM as SUFFICIENCY
 from shiftproof.model.result import RunResult
 from shiftproof.model.verdict import Verdict
 from shiftproof.rehearse.evidence import evidence_of, variant_of
 from shiftproof.rehearse.judging import DELIVERED
 from shiftproof.rehearse.request import EventRequest
 from shiftproof.rehearse.run import Done, run_rehearsal
-from shiftproof.rehearse.settings import PAIRS_PER_S, RehearsalSettings, settings_for
-from shiftproof.rehearse.sufficiency import CLAIM as SUFFICIENCY
+from shiftproof.rehearse.settings import RehearsalSettings, settings_for
 from shiftproof.rehearse.verdict import FIXED
 from shiftproof.report.event_evidence import Variant
 from shiftproof.report.event_page import write_event_page
@@ -38,7 +38,7 @@ CAPTION = (
 def ways(request: EventRequest, settings: RehearsalSettings) -> list[tuple[str, EventRequest]]:
     """What is run, and how it is called: each with a folder of its own."""
     most = min(settings.pods_needed, settings.scaling.most_pods)
-    base = min(settings.scaling.pods_for(settings.demand.rates_per_s[0] + PAIRS_PER_S), settings.scaling.most_pods)
+    base = min(settings.pods_for(settings.demand.rates_per_s[0]), settings.scaling.most_pods)
     return [
         ("autoscaled", request),
         ("fixed for the peak", _fixed(request, most)),

@@ -29,7 +29,7 @@ def plan_lines(settings: RehearsalSettings) -> list[str]:
         f"  {load.peak_per_s:g}/s at the declared peak, times {scale:g} on this target; {workers} load workers"
     )
     lines.append(f"  beside it {PAIRS_PER_S:g} pairs/s, whose legacy side is the control")
-    pods = f"{scaling.pods_for(base)} at the base, {settings.pods_needed} at the highest rate"
+    pods = f"{settings.pods_for(base)} at the base, {settings.pods_needed} at the highest rate"
     lines.append(f"  pods: {pods}; there may be {scaling.least_pods} to {scaling.most_pods}")
     lines += _experiments(settings)
     if settings.fixed_pods is not None:

@@ -10,6 +10,7 @@ from shiftproof.errors import MeasureError, ServiceFault, ShiftproofError
 from shiftproof.gate.clock import RunClock
 from shiftproof.gate.notes import Notes
 from shiftproof.gate.planting import Planting
+from shiftproof.gate.sufficiency import insufficient, moved_rules, what_ran
 from shiftproof.judge.elasticity.case import EventCase
 from shiftproof.judge.elasticity.claims.experiment import not_borne
 from shiftproof.judge.elasticity.hindsight import Prices
@@ -25,7 +26,6 @@ from shiftproof.rehearse.parts import EventParts
 from shiftproof.rehearse.settings import RehearsalSettings, highest_plateau
 from shiftproof.rehearse.showing import Showing
 from shiftproof.rehearse.strikes import Strikes
-from shiftproof.rehearse.sufficiency import insufficient, moved_rules, other_images
 from shiftproof.rehearse.underway import EventUnderway
 from shiftproof.rehearse.verdict import conclude
 from shiftproof.rehearse.waiting import BASE_WITHIN_S, Base, Waited, wait_for_base, wait_until_back
@@ -175,9 +175,9 @@ class RehearsalSession:
         self._findings += self._judged(case)
         self._findings = self._less_ours(self._findings)
         if self._workload is not None:
-            self._findings += other_images(self._parts, self._workload)
+            self._findings += what_ran(self._parts.cluster, self._workload, "rehearsal")[1]
         if self._underway is not None:
-            self._findings += moved_rules(self._parts)
+            self._findings += moved_rules(self._parts.router, self._parts.cluster_pct)
         self._findings += of_defect()
         result = conclude(self.settings, self._parts.cluster_pct, self._began, self._findings, case, self._workload)
         return result, case

@@ -42,8 +42,12 @@ class RehearsalSettings(RunSettings):
 
     @property
     def pods_needed(self) -> int:
-        """At the event's highest rate, with the control's pairs, whose treatment comes to the same pods."""
-        return self.scaling.pods_for(self.demand.peak_per_s + PAIRS_PER_S)
+        """At the event's highest rate."""
+        return self.pods_for(self.demand.peak_per_s)
+
+    def pods_for(self, rate_per_s: float) -> int:
+        """That this rate of the event asks for, with the control's pairs, whose treatment comes to the same pods."""
+        return self.scaling.pods_for(rate_per_s + PAIRS_PER_S)
 
     @property
     def worker_base(self) -> dict[str, int]:

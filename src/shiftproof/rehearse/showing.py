@@ -5,7 +5,7 @@ from __future__ import annotations
 from shiftproof.gate.clock import RunClock
 from shiftproof.ports import SupplyState
 from shiftproof.rehearse.collecting import Recent
-from shiftproof.rehearse.settings import PAIRS_PER_S, RehearsalSettings
+from shiftproof.rehearse.settings import RehearsalSettings
 from shiftproof.report.event_live import EventNumbers, EventView
 
 
@@ -25,13 +25,8 @@ class Showing:
         settings, now_ns = self._settings, self._clock.now_ns()
         at_s = None if self.start_ns is None else (now_ns - self.start_ns) / 1e9
         if supply is not None and at_s is not None and self._shown_ns:
-            self._cost += (
-                (supply.pods - supply.pending)
-                * settings.target.events.price_pod_h
-                / 3600
-                * (now_ns - self._shown_ns)
-                / 1e9
-            )
+            placed_h = (supply.pods - supply.pending) * (now_ns - self._shown_ns) / 3600e9
+            self._cost += placed_h * settings.target.events.price_pod_h
         self._shown_ns = now_ns
         rate = settings.demand.rate_at(at_s) if at_s is not None else 0.0
         self._view.progress(
@@ -43,7 +38,7 @@ class Showing:
                 sent=recent.sent,
                 bad=recent.bad,
                 p99_ms=recent.p99_ms,
-                pods_needed=settings.scaling.pods_for(rate + PAIRS_PER_S) if at_s is not None else None,
+                pods_needed=settings.pods_for(rate) if at_s is not None else None,
                 pods_wanted=supply.wanted if supply is not None else None,
                 pods_ready=supply.ready if supply is not None else None,
                 pods_pending=supply.pending if supply is not None else None,

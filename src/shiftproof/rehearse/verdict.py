@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from shiftproof.gate.identity import run_info
+from shiftproof.gate.sufficiency import insufficient
 from shiftproof.gate.where import with_place
 from shiftproof.judge import pair_up
 from shiftproof.judge.elasticity.case import EventCase
@@ -20,7 +21,6 @@ from shiftproof.ports import WorkloadState
 from shiftproof.rehearse.judging import as_figure, is_of_base
 from shiftproof.rehearse.preflight import CLAIM as PREFLIGHT
 from shiftproof.rehearse.settings import RehearsalSettings
-from shiftproof.rehearse.sufficiency import insufficient
 from shiftproof.rehearse.underway import of_event
 
 FIXED = "fixed capacity: for comparison, it proves nothing about scaling"

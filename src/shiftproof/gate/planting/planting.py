@@ -11,12 +11,13 @@ from shiftproof.errors import ConfigError, RefusedError, SetupError, ShiftproofE
 from shiftproof.gate.planting.site import Site
 from shiftproof.gate.planting.verbs import VERBS
 from shiftproof.gate.planting.verbs.network import DROPPING
+from shiftproof.gate.sufficiency import insufficient
 from shiftproof.gate.undo import handlers
 from shiftproof.lab.control import LabControl
 from shiftproof.model.defect import Defect, Step
 from shiftproof.model.platform import Service
 from shiftproof.model.target import Target
-from shiftproof.model.verdict import Finding, Verdict
+from shiftproof.model.verdict import Finding
 from shiftproof.ports import UndoLog
 from shiftproof.safety.recover import UndoHandler
 
@@ -176,7 +177,7 @@ def never_planted(defect: Defect, why: str) -> Finding:
 
 
 def _unclear(reason: str, not_planted: list[str]) -> Finding:
-    return Finding("sufficiency", "run", Verdict.INCONCLUSIVE, reason, {"not_planted": not_planted})
+    return insufficient(reason, data={"not_planted": not_planted})
 
 
 @contextmanager

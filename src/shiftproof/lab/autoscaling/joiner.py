@@ -187,8 +187,8 @@ class Joiner:
 
     def _fail(self, key: str, what: str, error: Exception) -> None:
         said = f"{what}: {str(error) or type(error).__name__}"
-        self._troubles.begin(key, said)
-        log.error("%s", said, exc_info=error)
+        if self._troubles.begin(key, said):  # and not at every look that finds it so
+            log.error("%s", said, exc_info=error)
 
     def _has_node(self, name: str) -> bool:
         """Ask for its end; True while it is still there (a controller may hold on to it for a moment)."""

@@ -36,11 +36,15 @@ class Troubles:
         self._over: deque[_Trouble] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
 
-    def begin(self, key: str, said: str) -> None:
-        """It goes on until `end`; said again, it began when it was said first, and the last words are told."""
+    def begin(self, key: str, said: str) -> bool:
+        """It goes on until `end`; said again, it began when it was said first, and the last words are told.
+
+        Whether it is new.
+        """
         with self._lock:
             known = self._open.get(key)
             self._open[key] = _Trouble(said, self._now_s()) if known is None else replace(known, said=said)
+            return known is None
 
     def end(self, key: str) -> None:
         """Does nothing when it did not go on."""

@@ -9,12 +9,12 @@ from fakes.rehearsals import SHORT, EventWorld
 from fakes.world import FakeRouter
 
 from shiftproof.errors import ServiceFault, SetupError
+from shiftproof.gate.sufficiency import moved_rules
 from shiftproof.model.demand import Demand
 from shiftproof.model.verdict import Verdict
 from shiftproof.ports import Weights
 from shiftproof.rehearse.parts import EventParts
 from shiftproof.rehearse.preflight import rules_lead
-from shiftproof.rehearse.sufficiency import moved_rules
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def parts(world: EventWorld) -> EventParts:
 def test_rules_that_lead_where_they_should(world: EventWorld, parts: EventParts) -> None:
     found = rules_lead(parts)
     assert (found.verdict, found.claim) == (Verdict.PASS, "preflight")
-    assert moved_rules(parts) == []
+    assert moved_rules(parts.router, parts.cluster_pct) == []
     assert world.router.written == []
 
 
@@ -65,7 +65,7 @@ def test_what_somebody_did_to_them_meanwhile_is_inconclusive(
     world: EventWorld, parts: EventParts, change: Callable[[FakeRouter], None], said: str
 ) -> None:
     change(world.router)
-    (found,) = moved_rules(parts)
+    (found,) = moved_rules(parts.router, parts.cluster_pct)
     assert (found.claim, found.phase, found.verdict) == ("sufficiency", "run", Verdict.INCONCLUSIVE)
     assert said in found.reason
 
@@ -77,5 +77,5 @@ def test_rules_that_cannot_be_read_are_no_rules_that_stayed(
         raise SetupError("the API does not answer")
 
     monkeypatch.setattr(world.router, "weights", silent)
-    (found,) = moved_rules(parts)
+    (found,) = moved_rules(parts.router, parts.cluster_pct)
     assert "not known: the API does not answer" in found.reason
