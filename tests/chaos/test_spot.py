@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import Any, cast
 
 import pytest
@@ -70,6 +71,38 @@ def test_one_that_carries_pods_is_interrupted_and_its_end_awaited(
     assert (facts["noticed"], facts["left_early"], facts["machines"]) == (True, False, ["i-2"])
     assert facts["pods"] == ["statements/statements-x"]
     assert f"{NODES}/spot-2" not in fake.objects
+
+
+def test_a_node_with_work_in_hand_goes_before_one_on_which_pods_only_begin(
+    fake_and_scene: tuple[FakeKubernetes, Scene], market: FakeMarket
+) -> None:
+    fake, scene = fake_and_scene
+    starting = pod("statements-y", node="spot-1", ready=False, labels={"app": "statements"})
+    starting["metadata"]["namespace"] = "statements"
+    fake.put("/api/v1/namespaces/statements/pods/statements-y", starting)
+    chosen = {_first_choice(scene, market, seed) for seed in range(20)}
+    assert chosen == {"spot-2"}
+    fake.remove("/api/v1/namespaces/statements/pods/statements-x")
+    chosen = {_first_choice(scene, market, seed) for seed in range(20)}
+    assert chosen == {"spot-1"}, "better one where pods begin than one that carries none"
+    fake.remove("/api/v1/namespaces/statements/pods/statements-y")
+    chosen = {_first_choice(scene, market, seed) for seed in range(20)}
+    assert chosen == {"spot-1", "spot-2"}
+
+
+def _first_choice(scene: Scene, market: FakeMarket, seed: int) -> str:
+    """The node that would be taken with that seed: its notice ends the run of it."""
+
+    class ToldError(Exception):
+        pass
+
+    def told(instance: str) -> None:
+        raise ToldError(market.nodes[instance])
+
+    market.on_notice = told
+    with pytest.raises(ToldError) as said:
+        interrupt_one(replace(scene, random=Random(seed)), market, 0, 1)
+    return str(said.value)
 
 
 def test_a_notice_that_was_heeded_is_told(fake_and_scene: tuple[FakeKubernetes, Scene], market: FakeMarket) -> None:

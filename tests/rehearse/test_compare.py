@@ -25,11 +25,13 @@ from shiftproof.rehearse.settings import settings_for
 from shiftproof.report.event_evidence import Variant
 from shiftproof.report.event_tables import variant_rows
 
+WAYS = ("autoscaled", "fixed for the peak", "fixed for the base")
+
 
 def test_three_ways_each_with_a_folder_of_its_own(infra: Path, tmp_path: Path, rehearse: Rehearse) -> None:
     request = EventRequest("short", infra_dir=infra, run_dir=tmp_path / "run", experiments=("node-loss",))
     (first, scaled), (second, peak), (third, base) = ways(request, settings_for(request))
-    assert (first, second, third) == ("autoscaled", "fixed for the peak", "fixed for the base")
+    assert (first, second, third) == WAYS
     assert (scaled.fixed_pods, peak.fixed_pods, base.fixed_pods) == (None, 5, 1 + 1)
     assert len({scaled.folder, peak.folder, base.folder}) == len({scaled.run_id, peak.run_id, base.run_id}) == 3
     assert (scaled.experiments, peak.experiments) == (("node-loss",), ())
@@ -113,3 +115,15 @@ def test_the_tables_mark_what_is_not_comparable() -> None:
     assert "other (not comparable: half of it is" in said.getvalue()
     assert variant_rows([sound, other])[0] == ("not comparable", ["", "half of it is [bold]missing[/]"])
     assert variant_rows([sound])[0][0] == "pods"
+
+
+def test_the_table_fits_into_eighty_columns() -> None:
+    """Each line of it is as wide as a payday of the lab makes it, and then some."""
+    wide = [Variant(name, "2 to 5", 15_524, 15_013, 1_980.0, 0.0235, 2_000, 0.412, 0.618) for name in WAYS]
+    said = io.StringIO()
+    Console(file=said, width=200).print(table_of(wide))
+    lines = [line.rstrip() for line in said.getvalue().splitlines()]
+    assert len(lines) == 1 + 3 + 2, "the headings, three ways, the caption"
+    assert max(map(len, lines)) <= 80
+    assert "15,013 of 15,524" in lines[1]
+    assert lines[3].startswith("fixed for the base")

@@ -27,8 +27,9 @@ Json = dict[str, Any]
 def interrupt_spot_node(notice_s: float = 120, within_s: float = 60) -> Report:
     """Give one Spot node AWS's notice, wait it out, and terminate its machine; ends when the node serves nobody.
 
-    The node is picked by the seed, out of those that carry pods, if any do. Raises FaultError when there is no Spot
-    node, or when the node still serves `within_s` after its machine was terminated.
+    The node is picked by the seed, out of those on which pods are at work: a node that only just joined, or that is to
+    go, has nothing in hand to lose. Where there is none, out of those that carry pods, then out of all. Raises
+    FaultError when there is no Spot node, or when the node still serves `within_s` after its machine was terminated.
     """
     at = scene()
     return interrupt_one(at, connect_spot(at.target), notice_s, within_s)
@@ -46,8 +47,7 @@ def reclaim_spot_pool(within_s: float = 60) -> Report:
 def interrupt_one(at: Scene, market: SpotMarket, notice_s: float, within_s: float) -> Report:
     at.may_break()
     nodes = spot_nodes(at)
-    carrying = [name for name in sorted(nodes) if pods_to_move(at, name)]
-    node = at.random.choice(carrying or sorted(nodes))
+    node = at.random.choice(_busiest(at, sorted(nodes)))
     pods, began_ns, left_early = _pods_on(at, [node]), time.monotonic_ns(), False
 
     def wait_it_out(seconds: float) -> None:
@@ -82,6 +82,13 @@ def spot_nodes(at: Scene) -> Mapping[str, str]:
     if not found:
         raise FaultError(f"there is no Spot node on {at.target.name} that could be taken away")
     return found
+
+
+def _busiest(at: Scene, nodes: Sequence[str]) -> Sequence[str]:
+    """Those with a ready pod; without any those with a pod; without any all of them."""
+    carried = {node: pods_to_move(at, node) for node in nodes}
+    at_work = [node for node in nodes if any(is_ready(pod) for pod in carried[node])]
+    return at_work or [node for node in nodes if carried[node]] or nodes
 
 
 def _pods_on(at: Scene, nodes: Sequence[str]) -> Sequence[Json]:

@@ -28,9 +28,9 @@ from shiftproof.report.event_page import write_event_page
 from shiftproof.report.event_view import event_view_for
 from shiftproof.report.words import attributed_of, clean, milliseconds, percent
 
-HEADINGS = ("", "pods", "bad", "p99", "cost", "machines", "short", "idle")
+HEADINGS = ("", "pods", "bad", "p99", "cost", "nodes", "short", "idle")
 CAPTION = (
-    "bad: failed or late; cost: of pods; machines: on demand;\n"
+    "bad: failed or late; cost: of pods; nodes: minutes of machines on demand;\n"
     "short, idle: time with fewer or more pods ready than the load needed"
 )
 
@@ -93,7 +93,7 @@ def doubt_of(done: Done) -> str | None:
 
 
 def table_of(variants: Sequence[Variant]) -> Table:
-    """One line a run. It fits into 80 columns, unless one is not comparable."""
+    """One line a run. It fits into 80 columns with tens of thousands of requests, unless one is not comparable."""
     table = Table(box=None, pad_edge=False, caption=CAPTION, caption_justify="left")
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if not heading else "right", min_width=18 if not heading else None)
@@ -104,7 +104,7 @@ def table_of(variants: Sequence[Variant]) -> Table:
             attributed_of(one.bad, one.sent) if one.sent else "-",
             "-" if one.p99_ms is None else milliseconds(one.p99_ms),
             "-" if one.cost is None else f"{one.cost:.4f}",
-            "-" if one.machine_s is None else f"{one.machine_s / 60:.1f} min",
+            "-" if one.machine_s is None else f"{one.machine_s / 60:.1f}",
             "-" if one.under_share is None else percent(one.under_share),
             "-" if one.over_share is None else percent(one.over_share),
         )
