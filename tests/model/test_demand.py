@@ -86,3 +86,20 @@ def test_none_is_due_at_the_very_end_however_the_sum_is_rounded() -> None:
     demand = Demand(tuple(t_s for t_s, _ in points), tuple(rate for _, rate in points))
     assert demand.due_s(14_111) is not None
     assert demand.due_s(14_112) is None
+    assert demand.count == 14_112
+
+
+@pytest.mark.parametrize(
+    ("points", "last_s"),
+    [
+        ([(0, 10), (10, 10)], 9.9),
+        ([(0, 10), (10, 10), (10, 0), (60, 0)], 9.9),
+        ([(0, 0.1), (15, 0.1)], 10.0),
+        ([(0, 0), (10, 0), (10, 1), (11, 1)], 10.0),
+    ],
+)
+def test_when_the_last_is_due(points: list[tuple[float, float]], last_s: float) -> None:
+    demand = Demand.of(points)
+    assert demand.last_due_s == pytest.approx(last_s)
+    assert demand.due_s(demand.count - 1) == demand.last_due_s
+    assert demand.due_s(demand.count) is None

@@ -43,6 +43,10 @@ def changed(infra: Path) -> Change:
         (EventRequest("payday", infra_dir=ROOT / "infra", fixed_pods=0), r"--fixed-pods 0: from 1 to 6"),
         (EventRequest("payday", infra_dir=ROOT / "infra", fixed_pods=7), r"the most that payments may have"),
         (EventRequest("payday", infra_dir=ROOT / "infra", experiments=("flood",)), r"no experiment 'flood'"),
+        (
+            EventRequest("payday", infra_dir=ROOT / "infra", experiments=("node-loss", "node-loss")),
+            r"--experiment node-loss: each may be named once",
+        ),
     ],
 )
 def test_what_is_not_there_is_refused(request_: EventRequest, said: str) -> None:
@@ -140,7 +144,7 @@ def test_a_dry_run_says_what_would_be_done_and_touches_nothing(
     said = capsys.readouterr().out
     for words in (
         "20 to 101/s",
-        "5 min 0 s of load, 15,523 requests; on the day 2 h 46 min",
+        "5 min 0 s of load, 15,524 requests; on the day 2 h 46 min",
         "the plateau at 85 s lasts 1 min 15 s, on the day 45 min 0 s",
         "5 at the highest rate",
         "at 1 min 48 s: node-loss\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,8 +72,7 @@ class Demand:
         is 2 n / (a + sqrt(a^2 + 2 b n)), which divides by no slope that may be 0.
         """
         areas = self._areas()
-        # A sum of floats may come out a hair above a whole number: one more would then be due at the very end, outside.
-        if number < 0 or number >= areas[-1] * (1 - 1e-12):
+        if not 0 <= number < self._due_in_all():
             return None
         index = int(np.searchsorted(areas, number, side="right")) - 1
         begin_s, end_s = self.times_s[index : index + 2]
@@ -81,6 +81,22 @@ class Demand:
         slope = (high - low) / (end_s - begin_s)
         root = float(np.sqrt(max(0.0, low * low + 2 * slope * left)))
         return begin_s + (2 * left / (low + root) if low + root > 0 else 0.0)
+
+    @property
+    def count(self) -> int:
+        """How many are due: number 0 is as soon as there is some load, so a part of one more is one."""
+        return math.ceil(self._due_in_all())
+
+    @property
+    def last_due_s(self) -> float:
+        """When the last of them is due: before the end, and long before it where the rate falls to 0."""
+        last_s = self.due_s(self.count - 1)
+        assert last_s is not None, "there is some load, so number 0 is due"
+        return last_s
+
+    def _due_in_all(self) -> float:
+        """A sum of floats may come out a hair above a whole number: one more would be due at the very end, outside."""
+        return float(self._areas()[-1]) * (1 - 1e-12)
 
     def _areas(self) -> Floats:
         """Requests due before each point."""

@@ -54,5 +54,5 @@ class Rehearsed:
             shortened=tuple(
                 Shortened(at_s, hold.seconds, hold.real_s, demand.rate_at(at_s)) for at_s, hold in event.shortened()
             ),
-            planned=round(demand.requests),
+            planned=demand.count,
         )

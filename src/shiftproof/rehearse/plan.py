@@ -18,7 +18,7 @@ def plan_lines(settings: RehearsalSettings) -> list[str]:
     lines = [
         f"{clean(event.name)}   {clean(event.title)}   {settings.service.name}   {settings.target.name}",
         f"  {sparkline(demand)}  {base:.0f} to {peak:.0f}/s",
-        f"  {duration(demand.seconds)} of load, {demand.requests:,.0f} requests; on the day {duration(event.real_s)}",
+        f"  {duration(demand.seconds)} of load, {demand.count:,} requests; on the day {duration(event.real_s)}",
     ]
     lines += [
         f"  shortened: the plateau at {at_s:.0f} s lasts {duration(hold.seconds)}, on the day {duration(hold.real_s)}"

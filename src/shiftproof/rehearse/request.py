@@ -51,6 +51,9 @@ def check_request(request: EventRequest) -> None:
         most = chosen.scaling.most_pods
         raise UserError(f"--fixed-pods {request.fixed_pods}: from 1 to {most}, the most that {chosen.name} may have")
     named = [*request.experiments, *(name for worker in platform.workers for name in worker.experiments)]
+    twice = sorted({name for name in request.experiments if request.experiments.count(name) > 1})
+    if twice:
+        raise UserError(f"--experiment {', '.join(twice)}: each may be named once, since it is done once in an event")
     if named:
         from shiftproof.adapters.chaostoolkit import read_experiment
 

@@ -74,7 +74,7 @@ class EventUnderway:
     def begin_event(self, start_ns: int) -> None:
         """Raises LoadError when its load does not obey."""
         self._event.begin(start_ns)
-        self.collector.event_begins(self._event, start_ns, start_ns + int(self._settings.demand.seconds * 1e9))
+        self.collector.event_begins(self._event, start_ns, start_ns + int(self._settings.demand.last_due_s * 1e9))
 
     def wait_for_accounts(self) -> None:
         """Once the event is over: until its load has ended by itself. Raises LoadError when it does not."""

@@ -47,7 +47,7 @@ def judge(case: EventCase) -> Iterable[Finding]:
         *_control(case, control),
         *_watchers(case),
     ]
-    data = {"requests": len(mine), "planned": round(case.demand.requests), "control": len(control)}
+    data = {"requests": len(mine), "planned": case.demand.count, "control": len(control)}
     if problems:
         yield from (Finding(_NAME, "run", Verdict.INCONCLUSIVE, f"{problem}.", data) for problem in problems)
         return
