@@ -123,7 +123,8 @@ def _undecided(scene: _Scene, most: int) -> Stuck:
     if not _since(scene) and now <= TOLERATED:
         sentence = f"the autoscaler said nothing since ({now:.2g} times its target was the last): it may be stopped"
         return Stuck(Stage.METRIC, "silent", sentence, culprit)
-    if scene.supply.first_above_target(scene.from_ns) is None:
+    above_ns = scene.supply.first_above_target(scene.from_ns)
+    if above_ns is None or above_ns > scene.until_ns:
         sentence = (
             f"the metric did not follow the load: at most {max(ratios):.2g} times its target, while"
             f" {scene.needed / max(1, had):.2g} times as many pods were needed"
@@ -187,7 +188,7 @@ def _no_node(scene: _Scene, waiting: int) -> Stuck:
         return Stuck(
             Stage.BOOT, "node-late", f"{said}: {what}, and its node was ready {after_s:.0f} s after that", refusal
         )
-    if first.joined_ns is not None and first.joined_ns <= scene.until_ns:
+    if first.joined_ns is not None:
         return Stuck(Stage.BOOT, "not-joined", f"{said}: {what}, its node joined and never became ready", refusal)
     return Stuck(Stage.BOOT, "not-joined", f"{said}: {what} and never joined", refusal)
 

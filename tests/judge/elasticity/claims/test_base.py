@@ -100,3 +100,8 @@ def test_what_never_rose_has_nothing_to_go_back_from() -> None:
     assert (found.verdict, "nothing had to go back" in found.reason) == (Verdict.INCONCLUSIVE, True)
     nothing = the(EventBuilder(base_pods=0).build(), "return-to-base")
     assert nothing.verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_node_of_the_base_that_is_gone_is_not_said_to_be_back() -> None:
+    found = the(good_payday().no_node(330, "base-1").build(), "return-to-base")
+    assert (found.verdict, "2 pods and 0 nodes (1 before), " in found.reason) == (Verdict.PASS, True)

@@ -9,6 +9,7 @@ from fakes.event_cases import late_nodes, the
 from fakes.event_history import TO_BREAK, EventBuilder, good_payday
 
 from shiftproof.judge import judge_event
+from shiftproof.judge.elasticity.case import Strike
 from shiftproof.model.event import Side
 from shiftproof.model.verdict import Verdict
 
@@ -36,6 +37,20 @@ def test_bad_while_there_were_pods_enough() -> None:
     found = the(good_payday().spell(Side.EXTRA_CLUSTER, 130, 150, share=0.3).build(), _NAME)
     assert (found.verdict, found.data["bad_while_short"]) == (Verdict.FAIL, 0)
     assert "none of them while fewer pods were ready than the load needed" in found.reason
+
+
+def test_bad_while_an_experiment_lasted() -> None:
+    case = good_payday().spell(Side.EXTRA_CLUSTER, 130, 150, share=0.3).build()
+    at = [case.start_ns + s * 1_000_000_000 for s in (100, 129, 160)]
+    strikes = (Strike("node-drain", at[0], at[1]), Strike("zone-loss", at[1], at[2]))
+    found = the(replace(case, strikes=strikes), _NAME)
+    assert found.data["bad_during"] == {"zone-loss": found.data["bad"]}
+    assert f"{found.data['bad']:,} while zone-loss lasted" in found.reason
+    assert "lost at once" in found.data["hint"]
+    before = the(replace(case, strikes=strikes[:1]), _NAME)
+    assert before.data["bad_during"] == {}
+    assert "lasted" not in before.reason
+    assert "scale earlier" in before.data["hint"]
 
 
 def test_nodes_that_came_too_late_cost_requests() -> None:

@@ -81,6 +81,12 @@ def test_a_metric_that_does_not_follow() -> None:
     assert found.data["why"] == "flat"
 
 
+def test_a_metric_that_rises_only_when_the_load_is_over_did_not_follow_it() -> None:
+    found = failed(flat_metric().sees(280, 1.9))
+    assert "at most 0.93 times its target" in found.reason
+    assert found.data["why"] == "flat"
+
+
 def test_an_autoscaler_that_is_stopped() -> None:
     found = failed(unscaled())
     assert "said nothing since (0.6 times its target was the last): it may be stopped" in found.reason
@@ -111,7 +117,8 @@ def test_an_autoscaler_with_a_cap_of_its_own() -> None:
 
 def test_no_node_came() -> None:
     found = failed(no_nodes())
-    assert "4 pods waited 141 s for a node, and no machine was started: no node came" in found.reason
+    assert "3 pods 46.7 s into the event, for 147 s, and they were not ready" in found.reason
+    assert "by the end of that, 4 pods waited 141 s for a node, and no machine was started" in found.reason
     assert "FailedScheduling: 0/1 nodes are available" in found.data["culprit"]
     assert found.data["stuck"] == "node"
 
@@ -145,6 +152,9 @@ def test_a_node_that_joined_and_never_was_ready() -> None:
     event = no_nodes().node("new-1", launched_s=60, ready_s=None)
     event.at(100, "node.joined", "node/new-1", machine="i-new-1", ready=False)
     assert "its node joined and never became ready" in failed(event).reason
+    late = no_nodes().node("new-1", launched_s=60, ready_s=None)
+    late.at(290, "node.joined", "node/new-1", machine="i-new-1", ready=False)
+    assert "its node joined and never became ready" in failed(late).reason, "though only once the load had fallen"
 
 
 def test_a_node_that_came_after_the_event() -> None:

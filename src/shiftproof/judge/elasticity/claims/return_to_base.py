@@ -66,10 +66,10 @@ def judge(case: EventCase) -> Iterable[Finding]:
 def _back(case: EventCase, data: dict[str, Any], back_ns: int, looked_s: float) -> Finding:
     seconds, limit_s = max(0.0, (back_ns - case.end_ns) / S), case.scaling.limits.return_within_s
     base = data["base"]
-    said = (
-        f"{count(base['ready pods'], 'pod')} and {count(base['nodes'], 'node')}, as before, {length(seconds * 1e3)}"
-        f" after the event (within {limit_s:g} s)"
-    )
+    nodes, before = data["left"]["nodes"], base["nodes"]
+    there = f"{count(before, 'node')}, as before" if nodes == before else f"{count(nodes, 'node')} ({before} before)"
+    after = f"{length(seconds * 1e3)} after the event (within {limit_s:g} s)"
+    said = f"{count(base['ready pods'], 'pod')} and {there}, {after}"
     if data["left"]["ready pods"] < base["ready pods"]:
         ready = data["left"]["ready pods"]
         reason = (

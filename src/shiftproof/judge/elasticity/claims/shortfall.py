@@ -7,7 +7,7 @@ what is judged here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,14 @@ from shiftproof.judge.elasticity.case import EventCase
 from shiftproof.judge.elasticity.claims.common import S, shortfall_of, sick_control, supply_of
 from shiftproof.judge.elasticity.need import pods_needed, rises_to_its_end
 from shiftproof.judge.elasticity.registry import event_claim
-from shiftproof.judge.elasticity.served import Bools, of_event
+from shiftproof.judge.elasticity.served import Bools, Served, of_event
+from shiftproof.judge.elasticity.toll import fault_began_ns
 from shiftproof.judge.words import percent
 from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "shortfall"
 _HINT = "scale earlier (a signal that rises with the load), faster (less to boot), or keep spare pods before the event"
+_HINT_SPARE = "keep as many pods beyond what the load needs as may be lost at once, with a node or a whole zone"
 
 
 def wanted_for(case: EventCase) -> bool:
@@ -59,7 +61,8 @@ def judge(case: EventCase) -> Iterable[Finding]:
         yield Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason, data)
     elif seen.least > limit:
         reason = f"{said}; {_where(data)}."
-        yield Finding(_NAME, "run", Verdict.FAIL, reason, {**data, "hint": _HINT})
+        hint = _HINT_SPARE if 2 * sum(data["bad_during"].values()) > data["bad"] else _HINT
+        yield Finding(_NAME, "run", Verdict.FAIL, reason, {**data, "hint": hint})
     elif seen.most < limit:
         yield Finding(_NAME, "run", Verdict.PASS, f"{said}.", data)
     else:
@@ -71,10 +74,11 @@ def _where(data: Mapping[str, Any]) -> str:
     """When it was: as much as the seconds say of the cause."""
     stretch = f"the longest bad stretch was {data['longest_bad_s']} s, from {data['longest_bad_from_s']} s on"
     short = f"{data['bad_while_short']:,}" if data["bad_while_short"] else "none"
-    return f"{short} of them while fewer pods were ready than the load needed, and {stretch}"
+    during = "".join(f"{bad:,} while {name} lasted, " for name, bad in data["bad_during"].items())
+    return f"{short} of them while fewer pods were ready than the load needed, {during}and {stretch}"
 
 
-def _when(case: EventCase) -> dict[str, int | None]:
+def _when(case: EventCase) -> dict[str, Any]:
     """Bad seconds, of whose requests more were bad than the latency margin allows, and their longest stretch."""
     mine = of_event(case)
     seconds = max(1, -(-(case.end_ns - case.start_ns) // S))
@@ -87,7 +91,16 @@ def _when(case: EventCase) -> dict[str, int | None]:
         "longest_bad_s": length,
         "longest_bad_from_s": begin if length else None,
         "bad_while_short": int(bad[ready < needed].sum()),
+        "bad_during": {name: count for name, count in _during(case, mine) if count},
     }
+
+
+def _during(case: EventCase, mine: Served) -> Iterator[tuple[str, int]]:
+    """Bad requests that were due in the seconds of each experiment: pods whose node is dead count as ready for 40 s."""
+    for strike in case.strikes:
+        began_ns = fault_began_ns(case.history.timeline, strike, strike.victims)
+        first, last = (began_ns - case.start_ns) // S, (strike.ended_ns - case.start_ns) // S
+        yield strike.experiment, int(np.count_nonzero(mine.bad & (mine.second >= first) & (mine.second <= last)))
 
 
 def _longest(which: Bools) -> tuple[int, int]:

@@ -80,10 +80,11 @@ def _reached(case: EventCase, one: TimeToCapacity) -> bool:
 
 
 def _never(case: EventCase, supply: Supply, one: TimeToCapacity, data: dict[str, Any]) -> Finding:
-    stuck = why_stuck(case, supply, one.crossed_ns, one.needed, _asked_until(case, one))
+    until_ns = _asked_until(case, one)
+    stuck = why_stuck(case, supply, one.crossed_ns, one.needed, until_ns)
     reason = (
-        f"the load asked for {one.needed} pods {at_s(case, one.crossed_ns)}, and they were not ready before the event"
-        f" was over: {stuck.sentence}."
+        f"the load asked for {one.needed} pods {at_s(case, one.crossed_ns)}, for {(until_ns - one.crossed_ns) / S:.0f}"
+        f" s, and they were not ready before the event was over: by the end of that, {stuck.sentence}."
     )
     data = {**data, "stuck": str(stuck.stage), "why": stuck.kind, "hint": stuck.hint}
     if stuck.culprit is not None:
