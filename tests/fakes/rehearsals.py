@@ -72,7 +72,7 @@ class FakeElastic:
 
     def pods_at(self, t_ns: int) -> int:
         if self.fixed is not None:
-            return self.fixed
+            return self.fixed if self.stuck is None else min(self.fixed, self.stuck)
         if self.demand is None or self.began_ns is None:
             return self.stuck or self.least
         wanted = min(self.most, max(self.least, int(np.ceil(self.needed_at(t_ns)))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,23 @@ def test_more_than_before_need_not_come(settings: RehearsalSettings) -> None:
 def test_one_that_is_wanted_and_never_comes_has_no_moment(settings: RehearsalSettings) -> None:
     (found,) = interruptions([STRUCK], [*LOST, _wanted(50, 1)], settings)
     assert (found.back_ns, found.moot) == (None, None)
+
+
+def test_a_worker_with_nothing_left_to_do_does_not_excuse_another(settings: RehearsalSettings) -> None:
+    (statements,) = settings.platform.workers
+    letters = statements.model_copy(update={"name": "letters", "namespace": "letters", "deployment": "letters"})
+    two = settings.platform.model_copy(update={"workers": (letters, statements)})
+    idle = [
+        _pod(1, "pod.present", "letters-7d-bbbbb", "spot-1", "letters"),
+        _wanted(1, 1, "letters"),
+        _pod(20, "pod.terminating", "letters-7d-bbbbb", "spot-1", "letters"),
+        _wanted(35, 0, "letters"),
+    ]
+    (never,) = interruptions([STRUCK], [*LOST, *idle], replace(settings, platform=two))
+    assert (never.back_ns, never.moot) == (None, None)
+    timeline = [*LOST, *idle, _wanted(50, 1), NEW]
+    (back,) = interruptions([STRUCK], timeline, replace(settings, platform=two))
+    assert (back.back_ns, back.moot) == (60 * S, None)
 
 
 @pytest.mark.parametrize(

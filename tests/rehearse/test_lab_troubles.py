@@ -47,6 +47,13 @@ def test_it_is_inconclusive(rehearse: Rehearse, world: EventWorld, ours: Ours) -
     assert doubt_of(done) == TROUBLE, "no row of a table beside others"
 
 
+def test_what_was_borne_all_the_same_stands(rehearse: Rehearse, world: EventWorld, ours: Ours) -> None:
+    world.judge = judge_scaling
+    ours(lambda _: TROUBLE)
+    done = rehearse()
+    assert done.result.verdict is Verdict.PASS, reasons(done)
+
+
 def test_a_base_that_was_not_reached_meanwhile_is_too(rehearse: Rehearse, world: EventWorld, ours: Ours) -> None:
     world.elastic.stuck = 1
     ours(lambda _: TROUBLE)
@@ -73,6 +80,8 @@ def test_fixed_capacity_that_never_came_is_a_figure(rehearse: Rehearse, world: E
     world.elastic.stuck = 1
     done = rehearse(fixed_pods=5)
     assert done.result.verdict is Verdict.INCONCLUSIVE, reasons(done)
+    (found,) = [one for one in done.result.findings if "1 of 5 pods are ready" in one.reason]
+    assert (found.verdict, found.data["judged"]) == (Verdict.INCONCLUSIVE, "FAIL")
 
 
 def test_a_watcher_that_was_not_heard_is_a_doubt(

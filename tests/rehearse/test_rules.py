@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from fakes.rehearsals import SHORT, EventWorld
 from fakes.world import FakeRouter
 
 from shiftproof.errors import ServiceFault, SetupError
-from shiftproof.gate.sufficiency import moved_rules
+from shiftproof.gate.sufficiency import moved_rules, what_ran
 from shiftproof.model.demand import Demand
 from shiftproof.model.verdict import Verdict
 from shiftproof.ports import Weights
@@ -79,3 +80,28 @@ def test_rules_that_cannot_be_read_are_no_rules_that_stayed(
     monkeypatch.setattr(world.router, "weights", silent)
     (found,) = moved_rules(parts.router, parts.cluster_pct)
     assert "not known: the API does not answer" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (("a",), ("a",), None),
+        (("a", "b"), ("b",), "somebody else deployed while the rehearsal ran"),
+        (("a",), (), "no pod was ready at the end of the rehearsal"),
+        ((), ("a",), "no pod was ready at the beginning of the rehearsal"),
+        ((), (), None),
+    ],
+)
+def test_what_ran_is_what_it_began_with(
+    parts: EventParts,
+    monkeypatch: pytest.MonkeyPatch,
+    before: tuple[str, ...],
+    now: tuple[str, ...],
+    said: str | None,
+) -> None:
+    ran = replace(parts.cluster.workload(), image_ids=now)
+    monkeypatch.setattr(parts.cluster, "workload", lambda: ran)
+    found = what_ran(parts.cluster, replace(ran, image_ids=before), "rehearsal")
+    assert found[0] == ran
+    assert [one.verdict for one in found[1]] == ([] if said is None else [Verdict.INCONCLUSIVE])
+    assert all(one.reason.startswith(said or "?") for one in found[1])

@@ -39,5 +39,8 @@ def what_ran(cluster: Cluster, before: WorkloadState | None, run: str) -> tuple[
         return None, [insufficient(f"which images ran is not known: {error}")]
     if before is None or set(now.image_ids) == set(before.image_ids):
         return now, []
+    if not now.image_ids or not before.image_ids:
+        when = "at the end" if before.image_ids else "at the beginning"
+        return now, [insufficient(f"no pod was ready {when} of the {run}, so which images ran is not known")]
     reason = f"somebody else deployed while the {run} ran: the images are not those that it began with"
     return now, [insufficient(reason)]

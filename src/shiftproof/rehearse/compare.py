@@ -31,7 +31,8 @@ from shiftproof.report.words import attributed_of, clean, milliseconds, percent
 HEADINGS = ("", "pods", "bad", "p99", "cost", "nodes", "short", "idle")
 CAPTION = (
     "bad: failed or late; cost: of pods; nodes: minutes of machines on demand;\n"
-    "short, idle: time with fewer or more pods ready than the load needed"
+    "short, idle: time with fewer or more pods ready than the load needed;\n"
+    "only the autoscaled one lost Spot machines, or what else experiments take"
 )
 
 

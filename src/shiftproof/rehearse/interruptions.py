@@ -68,16 +68,18 @@ def _interruption(
         if home == node
     ]
     losses = [_loss(name, read_supply(timeline, name), t_ns) for name in carried]
-    moot = next((loss.moot for loss in losses if loss.moot is not None), None)
-    back = [loss.back_ns for loss in losses]
+    # One that had nothing to come back for says nothing of another that never came back.
+    telling = [loss for loss in losses if loss.moot is None]
+    moot = next((loss.moot for loss in losses), "no pod of a worker was on it: nothing was taken away")
+    back = [loss.back_ns for loss in telling]
     return Interruption(
         t_ns=t_ns,
         node=node,
         noticed=bool(struck.facts.get(NOTICED, False)),
         experiment=struck.experiment,
         critical_pods=tuple(critical),
-        back_ns=None if moot or not back or None in back else max(one for one in back if one is not None),
-        moot=moot if losses else "no pod of a worker was on it: nothing was taken away",
+        back_ns=None if None in back else max((one for one in back if one is not None), default=None),
+        moot=None if telling else moot,
     )
 
 

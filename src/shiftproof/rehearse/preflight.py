@@ -1,4 +1,7 @@
-"""Preflight of a rehearsal: seconds, before any load. ServiceFault is FAIL; UserError and SetupError exit with 3."""
+"""Preflight of a rehearsal, before any load: seconds, or minutes where fixed capacity has to begin at the base.
+
+ServiceFault is FAIL; UserError and SetupError exit with 3.
+"""
 
 from __future__ import annotations
 

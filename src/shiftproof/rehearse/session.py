@@ -193,7 +193,10 @@ class RehearsalSession:
         return found
 
     def _less_ours(self, findings: list[Finding]) -> list[Finding]:
-        """Without a FAIL that is our own set-up's doing; not to know whether it is excuses as much."""
+        """Without a FAIL that is our own set-up's doing; not to know whether it is excuses as much.
+
+        What was borne all the same stands: a machine that the lab kept away makes nothing easier.
+        """
         if self._since_ns is None:
             return findings
         try:
@@ -202,7 +205,8 @@ class RehearsalSession:
             problem = f"whether the lab kept capacity away is not known: {error}"
         if problem is None:
             return findings
-        return [*not_of_the_service(findings, problem), insufficient(problem)]
+        excused = not_of_the_service(findings, problem)
+        return findings if excused == findings else [*excused, insufficient(problem)]
 
     def _whole_case(self) -> EventCase | None:
         """None, with a finding, when what was recorded cannot be believed."""

@@ -29,7 +29,7 @@ class Base:
         said = []
         if (state.wanted, state.ready, state.pods) != (self.pods,) * 3:
             said.append(f"{state.wanted} pods wanted, {state.ready} ready, {state.pods} there, not {self.pods}")
-        if len(state.nodes) > self.nodes or state.unready:  # one that is gone for good was no part of the base
+        if len(state.nodes) > self.nodes or state.unready:  # fewer cost less, and the claim says so
             said.append(f"{len(state.nodes)} nodes ready and {len(state.unready)} not, of {self.nodes}")
         for name, pods in self.workers.items():
             if state.workers.get(name, 0) > pods:
