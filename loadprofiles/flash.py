@@ -11,7 +11,8 @@ class Flash(RateShape):
     pieces = (
         Hold(30, really_s=3600),
         Ramp(1.0, 0),
-        Hold(110, really_s=900),
+        # 64 s until capacity is there, up to 45 until an autoscaler that lost its metric is seen to be blind, 30 s so.
+        Hold(150, really_s=900),
         Ramp(0.2, 0),
         Hold(120, really_s=3600),
     )

@@ -128,7 +128,7 @@ def test_a_long_run_stays_small_and_says_what_is_not_drawn(tmp_path: Path) -> No
 
 def test_figures_have_their_units_behind_them() -> None:
     data = {"recover_s": 2.345678, "late_pct": 0.5, "pairs": 14880, "ok": True, "gone": None, "hint": "no figure",
-            "budget": {"outage_ms": 5000}, "rollout_s": [6.1, 6.0], "victims": []}  # fmt: skip
+            "budget": {"outage_ms": 5000}, "rollout_s": [6.1, 6.0], "victims": [], "longest_ms": 21555.5}  # fmt: skip
     assert figures(Finding("recovery", "node-loss", Verdict.PASS, "fine", data)) == [
         ("recover", "2.346 s"),
         ("late", "0.5%"),
@@ -138,4 +138,5 @@ def test_figures_have_their_units_behind_them() -> None:
         ("budget, outage", "5,000 ms"),
         ("rollout", "6.1, 6 s"),
         ("victims", "none"),
+        ("longest", "21,556 ms"),
     ]

@@ -222,7 +222,7 @@ def _value(key: str, value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}{unit}"
     if isinstance(value, float):
-        return f"{value:,.4g}{unit}"
+        return f"{value:,.0f}{unit}" if abs(value) >= 1000 else f"{value:.4g}{unit}"  # never as 2.156e+04
     if isinstance(value, list | tuple) and all(isinstance(one, int | float | str) for one in value):
         return _cut(", ".join(_value("", one) for one in value) + unit) if value else "none"
     return _cut(value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False))
