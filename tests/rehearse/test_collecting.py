@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 import pytest
@@ -25,7 +25,6 @@ class World:
     look_s: float
     ended_s: float
     looked: int = 0
-    shown: list[int] = field(default_factory=list)
 
     def now_ns(self) -> int:
         return int(self.now_s * S)

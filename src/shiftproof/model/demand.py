@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+_LESS_A_HAIR = 1 - 1e-12
+"""A sum of floats may come out a hair above a whole number: one more would then be due at the very end, outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Demand:
         is 2 n / (a + sqrt(a^2 + 2 b n)), which divides by no slope that may be 0.
         """
         areas = self._areas()
-        if not 0 <= number < self._due_in_all():
+        if not 0 <= number < areas[-1] * _LESS_A_HAIR:
             return None
         index = int(np.searchsorted(areas, number, side="right")) - 1
         begin_s, end_s = self.times_s[index : index + 2]
@@ -85,7 +87,7 @@ class Demand:
     @property
     def count(self) -> int:
         """How many are due: number 0 is as soon as there is some load, so a part of one more is one."""
-        return math.ceil(self._due_in_all())
+        return math.ceil(self.requests * _LESS_A_HAIR)
 
     @property
     def last_due_s(self) -> float:
@@ -93,10 +95,6 @@ class Demand:
         last_s = self.due_s(self.count - 1)
         assert last_s is not None, "there is some load, so number 0 is due"
         return last_s
-
-    def _due_in_all(self) -> float:
-        """A sum of floats may come out a hair above a whole number: one more would be due at the very end, outside."""
-        return float(self._areas()[-1]) * (1 - 1e-12)
 
     def _areas(self) -> Floats:
         """Requests due before each point."""
