@@ -11,7 +11,7 @@ class Flash(RateShape):
     pieces = (
         Hold(30, really_s=3600),
         Ramp(1.0, 0),
-        # 64 s until capacity is there, up to 45 until an autoscaler that lost its metric is seen to be blind, 30 s so.
+        # For metrics-outage: 64 s until capacity was there, 20 s until the autoscaler was blind, 30 s so; a third more.
         Hold(150, really_s=900),
         Ramp(0.2, 0),
         Hold(120, really_s=3600),

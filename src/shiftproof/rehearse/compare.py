@@ -32,7 +32,7 @@ HEADINGS = ("", "pods", "bad", "p99", "cost", "nodes", "short", "idle")
 CAPTION = (
     "bad: failed or late; cost: of pods; nodes: minutes of machines on demand;\n"
     "short, idle: time with fewer or more pods ready than the load needed;\n"
-    "only the autoscaled one lost Spot machines, or what else experiments take"
+    "experiments, where there are any, strike the autoscaled one only"
 )
 
 

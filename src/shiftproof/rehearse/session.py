@@ -195,7 +195,7 @@ class RehearsalSession:
     def _less_ours(self, findings: list[Finding]) -> list[Finding]:
         """Without a FAIL that is our own set-up's doing; not to know whether it is excuses as much.
 
-        What was borne all the same stands: a machine that the lab kept away makes nothing easier.
+        Where nothing failed nothing is excused, and what was found stands.
         """
         if self._since_ns is None:
             return findings
