@@ -17,6 +17,7 @@ from shiftproof.rehearse.judging import (
     as_figure,
     believed,
     judge_scaling,
+    less_ours,
     not_of_the_service,
 )
 
@@ -59,6 +60,18 @@ def test_what_the_lab_did_excuses_neither_lost_jobs_nor_where_pods_ran() -> None
     replaced = Finding("spot", "run", Verdict.FAIL, "Late.", {REPLACED: None})
     found = not_of_the_service([_failed("spot"), replaced], "the lab: node-11 (i-1) did not boot")
     assert [one.verdict for one in found] == [Verdict.FAIL, Verdict.INCONCLUSIVE]
+
+
+@pytest.mark.parametrize("found", [SHORT, _failed("shortfall")])
+def test_trouble_of_the_lab_is_told_beside_what_it_leaves_unjudged(found: Finding) -> None:
+    judged, trouble = less_ours([found], "the lab: node-11 (i-1) did not boot")
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert (trouble.claim, trouble.reason) == ("sufficiency", "the lab: node-11 (i-1) did not boot")
+
+
+def test_trouble_of_the_lab_changes_nothing_where_it_matters_to_nothing() -> None:
+    for found in (SENT, _failed("spot")):
+        assert less_ours([found], "the lab: node-11 (i-1) did not boot") == [found]
 
 
 def test_fixed_capacity_is_asked_for_its_experiments_too() -> None:

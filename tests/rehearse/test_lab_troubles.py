@@ -52,6 +52,9 @@ def test_what_was_borne_all_the_same_stands(rehearse: Rehearse, world: EventWorl
     ours(lambda _: TROUBLE)
     done = rehearse()
     assert done.result.verdict is Verdict.PASS, reasons(done)
+    assert TROUBLE not in reasons(done)
+    (case,) = world.judged
+    assert [one.detail for one in case.history.timeline if one.kind == "lab.trouble"] == [TROUBLE], "but it is noted"
 
 
 def test_a_base_that_was_not_reached_meanwhile_is_too(rehearse: Rehearse, world: EventWorld, ours: Ours) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import shiftproof.judge.elasticity.claims  # noqa: F401 (importing them registers them)
+from shiftproof.gate.sufficiency import insufficient
 from shiftproof.judge.elasticity import EventCase
 from shiftproof.judge.elasticity.claims.experiment import NOT_BORNE
 from shiftproof.judge.elasticity.claims.spot import REPLACED
@@ -52,6 +53,17 @@ def believed(findings: Sequence[Finding]) -> list[Finding]:
 
 def _is_of_plan(finding: Finding) -> bool:
     return finding.claim in OF_PLANNED_DEMAND and NOT_BORNE not in finding.data
+
+
+def less_ours(findings: Sequence[Finding], problem: str) -> list[Finding]:
+    """The findings of a rehearsal in which our own set-up was in trouble; `problem` is among them where it matters.
+
+    What was borne all the same stands, and nobody is told to doubt it. What could not be judged may be its doing.
+    """
+    excused = not_of_the_service(findings, problem)
+    if excused == list(findings) and all(found.verdict is not Verdict.INCONCLUSIVE for found in findings):
+        return excused
+    return [*excused, insufficient(problem)]
 
 
 def not_of_the_service(findings: Sequence[Finding], problem: str) -> list[Finding]:

@@ -21,7 +21,7 @@ from shiftproof.ports import SupplyState, WorkloadState
 from shiftproof.rehearse import preflight
 from shiftproof.rehearse.errands import Errands
 from shiftproof.rehearse.interruptions import interruptions
-from shiftproof.rehearse.judging import not_of_the_service
+from shiftproof.rehearse.judging import less_ours
 from shiftproof.rehearse.parts import EventParts
 from shiftproof.rehearse.settings import RehearsalSettings, highest_plateau
 from shiftproof.rehearse.showing import Showing
@@ -171,9 +171,11 @@ class RehearsalSession:
         """Stop the load, judge, conclude. of_defect: asked then. Call it inside the `with`; writes no file."""
         self._view.stage("judge")
         self._clock.watch(None)
+        trouble = self._trouble()
         case = self._whole_case()
         self._findings += self._judged(case)
-        self._findings = self._less_ours(self._findings)
+        if trouble is not None:
+            self._findings = less_ours(self._findings, trouble)
         if self._workload is not None:
             self._findings += what_ran(self._parts.cluster, self._workload, "rehearsal")[1]
         if self._underway is not None:
@@ -192,21 +194,21 @@ class RehearsalSession:
             found.append(insufficient("the event was not rehearsed to its end, so no claim about scaling was judged"))
         return found
 
-    def _less_ours(self, findings: list[Finding]) -> list[Finding]:
-        """Without a FAIL that is our own set-up's doing; not to know whether it is excuses as much.
+    def _trouble(self) -> str | None:
+        """What our own set-up did to capacity, noted whether or not it excuses anything; None: nothing.
 
-        Where nothing failed nothing is excused, and what was found stands.
+        Not to know whether there was any counts as much.
         """
         if self._since_ns is None:
-            return findings
+            return None
         try:
             problem = self._parts.ours(self._since_ns)
         except ShiftproofError as error:
             problem = f"whether the lab kept capacity away is not known: {error}"
-        if problem is None:
-            return findings
-        excused = not_of_the_service(findings, problem)
-        return findings if excused == findings else [*excused, insufficient(problem)]
+        if problem is not None:
+            self._notes.add("lab.trouble", "lab/capacity", problem)
+            self._view.note(problem)
+        return problem
 
     def _whole_case(self) -> EventCase | None:
         """None, with a finding, when what was recorded cannot be believed."""

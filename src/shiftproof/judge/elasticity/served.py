@@ -18,12 +18,14 @@ _S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Requests of one side, one entry each. second: from the event's start, negative before it.
+    """Requests of one side, one entry each. due_ns: on the run's clock. second: that from the event's start, negative
+    before it.
 
     bad: it failed, or took longer than the objective's threshold. latency_ms: from when it was due. late_ns: how much
     later than due it was sent, 0 for one that could not be sent.
     """
 
+    due_ns: Ints
     second: Ints
     failed: Bools
     bad: Bools
@@ -53,6 +55,7 @@ def served(case: EventCase, side: Side, from_ns: int, to_ns: int) -> Served:
     latency_ms = (mine["ended_ns"] - due_ns) / 1e6
     unsent = mine["failure"] == Failure.NOT_SENT
     return Served(
+        due_ns=due_ns,
         second=(due_ns - case.start_ns) // _S,
         failed=failed,
         bad=failed | (latency_ms > case.objectives.latency.threshold_ms),

@@ -188,9 +188,17 @@ def _no_node(scene: _Scene, waiting: int) -> Stuck:
         return Stuck(
             Stage.BOOT, "node-late", f"{said}: {what}, and its node was ready {after_s:.0f} s after that", refusal
         )
-    if first.joined_ns is not None:
-        return Stuck(Stage.BOOT, "not-joined", f"{said}: {what}, its node joined and never became ready", refusal)
-    return Stuck(Stage.BOOT, "not-joined", f"{said}: {what} and never joined", refusal)
+    return Stuck(Stage.BOOT, "not-joined", f"{said}: {what}{_not_ready(first, scene.until_ns)}", refusal)
+
+
+def _not_ready(machine: Machine, until_ns: int) -> str:
+    """How far it came, and nothing of what it did later as if it had been in time."""
+    if machine.joined_ns is None:
+        return " and never joined"
+    if machine.joined_ns <= until_ns:
+        return ", its node joined and never became ready"
+    later_s = (machine.joined_ns - until_ns) / _S
+    return f" and had not joined by then (it did {later_s:.0f} s later, and never became ready)"
 
 
 def _machines(scene: _Scene) -> Sequence[Machine]:

@@ -52,13 +52,12 @@ class Toll:
 
 
 def toll_of(case: EventCase, strike: Strike) -> Toll:
-    """From the fault's own mark until the experiment ended, or the event's load did.
+    """While it lasted.
 
     Well again counts from the last of what hurt within the budget's time (the experiment's own, without a budget):
     a crash resets connections first, and only then are the pods that are left too few.
     """
-    begin_ns = fault_began_ns(case.history.timeline, strike, strike.victims)
-    end_ns = max(begin_ns, min(strike.ended_ns, case.end_ns))
+    begin_ns, end_ns = lasted_ns(case, strike)
     during = _of(case, Side.EXTRA_CLUSTER, begin_ns, end_ns)
     lost = during["failure"] != Failure.NONE
     within_s = strike.budget.recover_s if strike.budget is not None else (end_ns - begin_ns) / _S
@@ -71,6 +70,12 @@ def toll_of(case: EventCase, strike: Strike) -> Toll:
         recovered_s=recovered_s,
         unwell_s=unwell_s,
     )
+
+
+def lasted_ns(case: EventCase, strike: Strike) -> tuple[int, int]:
+    """[begin, end) of an experiment: from the fault's own mark until the experiment ended, or the event's load did."""
+    begin_ns = fault_began_ns(case.history.timeline, strike, strike.victims)
+    return begin_ns, max(begin_ns, min(strike.ended_ns, case.end_ns))
 
 
 def fault_began_ns(timeline: Iterable[Happening], strike: Strike, victims: Collection[str]) -> int:

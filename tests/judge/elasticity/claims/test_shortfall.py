@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from fakes.event_cases import late_nodes, the
-from fakes.event_history import TO_BREAK, EventBuilder, good_payday
+from fakes.event_history import START_NS, TO_BREAK, EventBuilder, S, good_payday
 
 from shiftproof.judge import judge_event
 from shiftproof.judge.elasticity.case import Strike
 from shiftproof.model.event import Side
-from shiftproof.model.verdict import Verdict
+from shiftproof.model.history import PhaseKind
+from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "shortfall"
 
@@ -39,18 +41,45 @@ def test_bad_while_there_were_pods_enough() -> None:
     assert "none of them while fewer pods were ready than the load needed" in found.reason
 
 
+def _struck(*strikes: Strike) -> Finding:
+    """As all went well but for 20 s from 130 s on."""
+    return the(good_payday().spell(Side.EXTRA_CLUSTER, 130, 150, share=0.3).build(strikes=strikes), _NAME)
+
+
+def _loss(begin_s: float = 129, end_s: float = 160, **changes: Any) -> Strike:
+    zone = Strike("zone-loss", START_NS + int(begin_s * S), START_NS + int(end_s * S), PhaseKind.CRASH)
+    return replace(zone, **{"victims": ("node/base-1",), **changes})
+
+
 def test_bad_while_an_experiment_lasted() -> None:
-    case = good_payday().spell(Side.EXTRA_CLUSTER, 130, 150, share=0.3).build()
-    at = [case.start_ns + s * 1_000_000_000 for s in (100, 129, 160)]
-    strikes = (Strike("node-drain", at[0], at[1]), Strike("zone-loss", at[1], at[2]))
-    found = the(replace(case, strikes=strikes), _NAME)
+    found = _struck(_loss(100, 129, experiment="node-drain", kind=PhaseKind.GRACEFUL), _loss())
     assert found.data["bad_during"] == {"zone-loss": found.data["bad"]}
     assert f"{found.data['bad']:,} while zone-loss lasted" in found.reason
     assert "lost at once" in found.data["hint"]
-    before = the(replace(case, strikes=strikes[:1]), _NAME)
-    assert before.data["bad_during"] == {}
-    assert "lasted" not in before.reason
-    assert "scale earlier" in before.data["hint"]
+
+
+def test_each_bad_request_is_of_one_experiment_at_most() -> None:
+    first, second = _loss(120, 140.5), _loss(140.5, 160, experiment="node-loss")
+    found = _struck(first, second)
+    assert sum(found.data["bad_during"].values()) == found.data["bad"]
+    assert set(found.data["bad_during"]) == {"zone-loss", "node-loss"}
+
+
+@pytest.mark.parametrize("strike", [_loss(100, 129), _loss(problem="it took no effect")])
+def test_an_experiment_that_was_over_or_took_no_effect_is_not_named(strike: Strike) -> None:
+    found = _struck(strike)
+    assert found.data["bad_during"] == {}
+    assert "lasted" not in found.reason
+    assert "scale earlier" in found.data["hint"]
+
+
+@pytest.mark.parametrize("changes", [{"victims": ("node/of-workers",)}, {"kind": PhaseKind.GRACEFUL}])
+def test_pods_to_spare_are_advised_only_where_pods_were_lost(changes: dict[str, Any]) -> None:
+    found = _struck(_loss(**changes))
+    assert found.data["bad_during"] == {"zone-loss": found.data["bad"]}, (
+        "that it lasted meanwhile is a fact all the same"
+    )
+    assert "scale earlier" in found.data["hint"]
 
 
 def test_nodes_that_came_too_late_cost_requests() -> None:

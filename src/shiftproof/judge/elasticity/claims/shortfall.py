@@ -17,8 +17,9 @@ from shiftproof.judge.elasticity.claims.common import S, shortfall_of, sick_cont
 from shiftproof.judge.elasticity.need import pods_needed, rises_to_its_end
 from shiftproof.judge.elasticity.registry import event_claim
 from shiftproof.judge.elasticity.served import Bools, Served, of_event
-from shiftproof.judge.elasticity.toll import fault_began_ns
+from shiftproof.judge.elasticity.toll import lasted_ns
 from shiftproof.judge.words import percent
+from shiftproof.model.history import PhaseKind
 from shiftproof.model.verdict import Finding, Verdict
 
 _NAME = "shortfall"
@@ -61,7 +62,7 @@ def judge(case: EventCase) -> Iterable[Finding]:
         yield Finding(_NAME, "run", Verdict.INCONCLUSIVE, reason, data)
     elif seen.least > limit:
         reason = f"{said}; {_where(data)}."
-        hint = _HINT_SPARE if 2 * sum(data["bad_during"].values()) > data["bad"] else _HINT
+        hint = _HINT_SPARE if 2 * _bad_by_loss(case, data["bad_during"]) > data["bad"] else _HINT
         yield Finding(_NAME, "run", Verdict.FAIL, reason, {**data, "hint": hint})
     elif seen.most < limit:
         yield Finding(_NAME, "run", Verdict.PASS, f"{said}.", data)
@@ -96,11 +97,27 @@ def _when(case: EventCase) -> dict[str, Any]:
 
 
 def _during(case: EventCase, mine: Served) -> Iterator[tuple[str, int]]:
-    """Bad requests that were due in the seconds of each experiment: pods whose node is dead count as ready for 40 s."""
+    """Bad requests that were due while each experiment lasted: pods whose node is dead count as ready for 40 s.
+
+    One that took no effect, or of which nobody can say, lasted for no time.
+    """
     for strike in case.strikes:
-        began_ns = fault_began_ns(case.history.timeline, strike, strike.victims)
-        first, last = (began_ns - case.start_ns) // S, (strike.ended_ns - case.start_ns) // S
-        yield strike.experiment, int(np.count_nonzero(mine.bad & (mine.second >= first) & (mine.second <= last)))
+        if strike.problem is None:
+            begin_ns, end_ns = lasted_ns(case, strike)
+            yield (
+                strike.experiment,
+                int(np.count_nonzero(mine.bad & (mine.due_ns >= begin_ns) & (mine.due_ns < end_ns))),
+            )
+
+
+def _bad_by_loss(case: EventCase, bad_during: Mapping[str, int]) -> int:
+    """Of those the ones while pods of the service were taken away without a warning: only these a spare pod serves."""
+    homes = supply_of(case).homes
+    ours = {*homes, *(f"node/{name}" for name in homes.values())}
+    crashes = [
+        strike for strike in case.strikes if strike.kind is PhaseKind.CRASH and not ours.isdisjoint(strike.victims)
+    ]
+    return sum(bad_during.get(name, 0) for name in {strike.experiment for strike in crashes})
 
 
 def _longest(which: Bools) -> tuple[int, int]:
