@@ -11,8 +11,7 @@ class Flash(RateShape):
     pieces = (
         Hold(30, really_s=3600),
         Ramp(1.0, 0),
-        # For metrics-outage: 64 s until capacity was there, up to 60 s until the autoscaler is blind (20 s was seen), 30 s
-        # of that.
+        # For metrics-outage: 64 s until capacity was there, up to 60 s until the autoscaler is blind, and 30 s of that.
         Hold(170, really_s=900),
         Ramp(0.2, 0),
         Hold(120, really_s=3600),
