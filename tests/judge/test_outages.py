@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiftproof.judge import find_outages, outages_of, pair_up
+from shiftproof.gate.rows import phase_row
+from shiftproof.judge import find_outages, make_case, outages_of, pair_up
 from shiftproof.model.event import Side
-from shiftproof.model.history import PhaseKind
+from shiftproof.model.history import Budget, PhaseKind
+from shiftproof.model.platform import Objectives
 from shiftproof.testing import RunBuilder
 
 
@@ -78,6 +80,25 @@ def test_named_as_the_verdict_file_wants_them() -> None:
     spans = find_outages(pair_up(history.events, history.phases), started_ns=history.started_ns)
     (outage,) = outages_of(spans, history.phases)
     assert (outage.phase, outage.requests) == ("steady", spans[0].requests)
+
+
+def _on_its_way_as_a_crash_began() -> RunBuilder:
+    run = RunBuilder(seed=7)
+    run.phase("steady", PhaseKind.STEADY, 10).phase("node-loss", PhaseKind.CRASH, 10, budget=Budget(8000, 400, 8))
+    run.fail(Side.CLUSTER, "steady", after_s=9.9, seconds=0.1)
+    return run.fail(Side.CLUSTER, "node-loss", after_s=0, seconds=3)
+
+
+def test_what_was_on_its_way_as_a_phase_began_does_not_name_the_outage() -> None:
+    history = _on_its_way_as_a_crash_began().build()
+    spans = find_outages(pair_up(history.events, history.phases), started_ns=history.started_ns)
+    assert [outage.phase for outage in outages_of(spans, history.phases)] == ["node-loss"]
+
+
+def test_nor_takes_it_out_of_the_phases_own_line() -> None:
+    case = make_case(_on_its_way_as_a_crash_began().build(), Objectives())
+    assert "outage 3.0" in phase_row("node-loss", case, []).detail
+    assert phase_row("steady", case, []).attributed > 0
 
 
 def test_rows_point_back_to_the_failures() -> None:

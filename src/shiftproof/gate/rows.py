@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean
 
+import numpy as np
+
 from shiftproof.judge import Case
+from shiftproof.judge.claims.common import outages_in
 from shiftproof.model.history import Phase, PhaseKind
 from shiftproof.model.result import PhaseRow
 from shiftproof.model.verdict import Finding, Verdict, merge
@@ -27,7 +30,7 @@ def phase_row(name: str, case: Case, findings: Sequence[Finding]) -> PhaseRow:
     return PhaseRow(
         name=name,
         verdict=merge(finding.verdict for finding in findings) if findings else None,
-        detail=_crash_detail(name, case) if crash else _detail(phases),
+        detail=_crash_detail(case, rows) if crash else _detail(phases),
         # What a crash costs is held against its budget; only graceful pairs are counted as evidence.
         pairs=None if crash else sum(int(case.pairs.complete[part].sum()) for part in rows),
         attributed=sum(int(case.pairs.attributed[part].sum()) for part in rows),
@@ -61,9 +64,11 @@ def _detail(phases: Sequence[Phase]) -> str:
     return f"{times} times" if times > 1 else ""
 
 
-def _crash_detail(name: str, case: Case) -> str:
-    numbers = {index for index, phase in case.phases() if phase.name == name}
-    spans = [span for span in case.outages if span.phase in numbers]
+def _crash_detail(case: Case, rows: Sequence[slice]) -> str:
+    """By the phase's own failures, as its claim has it: one just before it must not carry them out of its line."""
+    attributed = case.pairs.attributed
+    own = [np.arange(part.start, part.stop)[attributed[part]] for part in rows]
+    spans = [span for failed in own for span in outages_in(case, failed)]
     lost = sum(span.requests for span in spans)
     if not spans:
         return "no outage"

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from shiftproof.judge.pairing import Ints, Pairs
 from shiftproof.model.history import Phase
@@ -36,7 +37,7 @@ _LUCKY = 0.01
 class OutageSpan:
     """One outage with what the judges need beyond model.Outage.
 
-    phase: index of the phase of its first failure, -1 outside all. rows: its attributed rows in Pairs, rising.
+    phase: index of the phase of most of its failures, -1 outside all. rows: its attributed rows in Pairs, rising.
     first_ns, last_ns: when its first and last failed request were sent. start_ms (since the run began),
     duration_ms, error_ms: see the module. requests: attributed failures in it; failed_share: of the treatment's
     requests sent from first to last.
@@ -155,7 +156,7 @@ def stretches(failed: Ints, good: Ints) -> tuple[Stretch, ...]:
 def _span(pairs: Pairs, rows: Ints, good: Ints, started_ns: int) -> OutageSpan:
     found = stretch_of(pairs.treatment_sent_ns[rows], good)
     return OutageSpan(
-        phase=int(pairs.phase[rows[0]]),
+        phase=_most_common(pairs.phase[rows]),
         rows=tuple(int(row) for row in rows),
         first_ns=found.first_ns,
         last_ns=found.last_ns,
@@ -165,6 +166,12 @@ def _span(pairs: Pairs, rows: Ints, good: Ints, started_ns: int) -> OutageSpan:
         requests=len(rows),
         failed_share=found.share,
     )
+
+
+def _most_common(phases: npt.NDArray[np.int32]) -> int:
+    """A request that was on its way as the phase began is not to name an outage after what was before."""
+    found, times = np.unique(phases, return_counts=True)
+    return int(found[np.argmax(times)])
 
 
 def _reach(distances: Ints, lucky: int) -> int:
