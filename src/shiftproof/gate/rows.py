@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean
 
-import numpy as np
-
 from shiftproof.judge import Case
 from shiftproof.judge.claims.common import outages_in
 from shiftproof.model.history import Phase, PhaseKind
@@ -30,7 +28,7 @@ def phase_row(name: str, case: Case, findings: Sequence[Finding]) -> PhaseRow:
     return PhaseRow(
         name=name,
         verdict=merge(finding.verdict for finding in findings) if findings else None,
-        detail=_crash_detail(case, rows) if crash else _detail(phases),
+        detail=_crash_detail(case, [index for index, _ in numbered]) if crash else _detail(phases),
         # What a crash costs is held against its budget; only graceful pairs are counted as evidence.
         pairs=None if crash else sum(int(case.pairs.complete[part].sum()) for part in rows),
         attributed=sum(int(case.pairs.attributed[part].sum()) for part in rows),
@@ -64,11 +62,9 @@ def _detail(phases: Sequence[Phase]) -> str:
     return f"{times} times" if times > 1 else ""
 
 
-def _crash_detail(case: Case, rows: Sequence[slice]) -> str:
+def _crash_detail(case: Case, repeats: Sequence[int]) -> str:
     """By the phase's own failures, as its claim has it: one just before it must not carry them out of its line."""
-    attributed = case.pairs.attributed
-    own = [np.arange(part.start, part.stop)[attributed[part]] for part in rows]
-    spans = [span for failed in own for span in outages_in(case, failed)]
+    spans = [span for index in repeats for span in outages_in(case, case.pairs.attributed_rows(index))]
     lost = sum(span.requests for span in spans)
     if not spans:
         return "no outage"

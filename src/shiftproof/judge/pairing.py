@@ -84,6 +84,12 @@ class Pairs:
         """The rows whose intended time lies in phase number `phase`: contiguous, since rows are sorted by time."""
         return self.phase_rows[phase]
 
+    def attributed_rows(self, phase: int) -> Ints:
+        """Of `rows` the attributed ones."""
+        rows = self.rows(phase)
+        found: Ints = np.flatnonzero(self.attributed[rows]) + rows.start
+        return found
+
     def treatment(self, row: int) -> tuple[Side, SideColumns]:
         """The side that is the treatment in `row`, and its columns."""
         return (Side.WEIGHTED, self.weighted) if self.triple[row] else (Side.CLUSTER, self.cluster)

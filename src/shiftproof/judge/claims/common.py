@@ -60,7 +60,7 @@ def repeat_of(case: Case, index: int, phase: Phase) -> Repeat:
         both_failed=int(case.pairs.both_failed[rows].sum()),
         control_failed=control_failures(phase.kind, legacy, cluster),
         control_alone=control_failures(phase.kind, legacy - both, cluster - both),
-        rows=np.flatnonzero(attributed) + rows.start,
+        rows=case.pairs.attributed_rows(index),
         crossing=mcnemar(attributed, control_only, case.alpha_share),
     )
 

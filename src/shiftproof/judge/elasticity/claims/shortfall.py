@@ -104,20 +104,16 @@ def _during(case: EventCase, mine: Served) -> Iterator[tuple[str, int]]:
     for strike in case.strikes:
         if strike.problem is None:
             begin_ns, end_ns = lasted_ns(case, strike)
-            yield (
-                strike.experiment,
-                int(np.count_nonzero(mine.bad & (mine.due_ns >= begin_ns) & (mine.due_ns < end_ns))),
-            )
+            meanwhile = (mine.due_ns >= begin_ns) & (mine.due_ns < end_ns)
+            yield strike.experiment, int(np.count_nonzero(mine.bad & meanwhile))
 
 
 def _bad_by_loss(case: EventCase, bad_during: Mapping[str, int]) -> int:
     """Of those the ones while pods of the service were taken away without a warning: only these a spare pod serves."""
     homes = supply_of(case).homes
     ours = {*homes, *(f"node/{name}" for name in homes.values())}
-    crashes = [
-        strike for strike in case.strikes if strike.kind is PhaseKind.CRASH and not ours.isdisjoint(strike.victims)
-    ]
-    return sum(bad_during.get(name, 0) for name in {strike.experiment for strike in crashes})
+    crashes = [one for one in case.strikes if one.kind is PhaseKind.CRASH and not ours.isdisjoint(one.victims)]
+    return sum(bad_during.get(name, 0) for name in {one.experiment for one in crashes})
 
 
 def _longest(which: Bools) -> tuple[int, int]:
